@@ -1,0 +1,31 @@
+# make demo   train a hybrid network on smartwatch gestures and export it as an int8 .tflite
+# make test   ruff, mypy, and the whole test suite once per backend
+# Everything is installed into .venv; nothing else on the machine is touched.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_ARGS ?=
+TEST_ARGS ?=
+
+.PHONY: demo test clean
+
+demo: $(VENV)/.demo-installed
+	$(BIN)/python examples/gesture_to_microcontroller.py $(DEMO_ARGS)
+
+test: $(VENV)/.test-installed
+	$(BIN)/python tests/run_all.py $(TEST_ARGS)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo-installed: $(BIN)/python setup.py pyproject.toml requirements/demo.txt
+	$(BIN)/python -m pip install --quiet --constraint requirements/constraints.txt --requirement requirements/demo.txt
+	touch $@
+
+$(VENV)/.test-installed: $(VENV)/.demo-installed requirements/test.txt
+	$(BIN)/python -m pip install --quiet --constraint requirements/constraints.txt --requirement requirements/test.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis runs

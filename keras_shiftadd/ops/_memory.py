@@ -1,0 +1,52 @@
+"""The bound on the working memory of the portable operations."""
+
+_MIB = 2**20
+_MINIMUM = _MIB
+_limit = 64 * _MIB
+
+# TensorFlow may run ten iterations of a loop at once, and an iteration holds up to three tensors
+# of the size of a chunk: a chunk of a thirty-second of the limit keeps all of them inside it.
+_CHUNKS_IN_FLIGHT = 32
+
+
+def memory_limit() -> int:
+    """Returns the working-memory bound of one portable operation, in bytes."""
+    return _limit
+
+
+def set_memory_limit(limit: int) -> None:
+    """Sets how much working memory one portable operation may use.
+
+    The L1 distance of an adder layer has no matrix product behind it: written as one broadcast
+    it would allocate `pixels * kernel_elements * filters` numbers. The portable operations work
+    through that volume in chunks instead. The bound covers everything that an operation holds
+    beside its inputs, its outputs and their gradients. Two copies are outside of it and documented
+    where they arise: the transposed copy of a `"channels_first"` tensor, and the interleaved
+    input gradient of a strided layer.
+
+    The limit is read when an operation is traced: set it before the first call of a model.
+
+    Args:
+        limit: Integer, bytes. At least 1 MiB. The default is 64 MiB.
+
+    Raises:
+        ValueError: If `limit` is not an integer of at least 1 MiB.
+
+    Example:
+
+    >>> keras_shiftadd.ops.set_memory_limit(16 * 2**20)
+    >>> keras_shiftadd.ops.memory_limit()
+    16777216
+    """
+    global _limit
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < _MINIMUM:
+        raise ValueError(
+            "`limit` must be an integer number of bytes, at least 1 MiB (1048576). "
+            f"Received: limit={limit!r}. Pass for example 64 * 2**20."
+        )
+    _limit = limit
+
+
+def chunk_elements(itemsize: int) -> int:
+    """Returns how many elements of `itemsize` bytes one chunk may hold."""
+    return max(1, _limit // _CHUNKS_IN_FLIGHT // itemsize)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from keras_shiftadd.cost._operations import Operations
+from keras_shiftadd.cost._operations import NO_OPERATIONS, Operations
 from keras_shiftadd.cost._steps import Accounting, Steps, check_accounting
 
 
@@ -27,7 +27,7 @@ class LayerOperations:
     class_name: str
     output_shape: tuple[int, ...]
     steps: tuple[Steps, ...] = ()
-    elementwise: Operations = Operations()
+    elementwise: Operations = NO_OPERATIONS
     other_parameters: int = 0
     calls: int = 1
     counted: bool = True

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from keras_shiftadd.cost._layer_operations import LayerOperations
 from keras_shiftadd.cost._not_counted import NotCounted
-from keras_shiftadd.cost._operations import Operations
+from keras_shiftadd.cost._operations import NO_OPERATIONS, Operations
 from keras_shiftadd.cost._steps import Accounting, check_accounting
 
 
@@ -46,7 +46,7 @@ class OperationCounts:
             ValueError: unknown accounting.
         """
         check_accounting(accounting)
-        return sum((row.charged_operations(accounting) for row in self.rows), Operations())
+        return sum((row.charged_operations(accounting) for row in self.rows), NO_OPERATIONS)
 
     @property
     def parameters(self) -> int:

@@ -43,3 +43,6 @@ class Operations:
     def total(self) -> int:
         """All operations together."""
         return self.multiply + self.add + self.shift
+
+
+NO_OPERATIONS = Operations()

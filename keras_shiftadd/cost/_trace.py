@@ -1,0 +1,173 @@
+"""The calls of a model: which layer is called, on what shape, how often.
+
+The graph of a functional model is walked with `keras.models.clone_model`, each of its operations
+replaced by a probe that asks the original for its output shape and takes a note. The probed model
+is thrown away; no weight is created, and the model given is left as it was. Nested models and
+layers that are made of other layers are walked in the same way.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a layer, or of a Keras operation such as the `+` of two tensors."""
+
+    operation: Any
+    path: str
+    input_shapes: tuple[tuple[int | None, ...], ...]
+    output_shapes: tuple[tuple[int | None, ...], ...]
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of the first input, batch dimension (1) included."""
+        return self.input_shapes[0]  # type: ignore[return-value]
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the first output, batch dimension (1) included."""
+        return self.output_shapes[0]  # type: ignore[return-value]
+
+    @property
+    def input_elements(self) -> int:
+        """Elements of the first input."""
+        return math.prod(self.input_shape)
+
+    @property
+    def output_elements(self) -> int:
+        """Elements of the first output."""
+        return math.prod(self.output_shape)
+
+    @property
+    def is_static(self) -> bool:
+        """Whether all shapes are known."""
+        return all(None not in shape for shape in self.input_shapes + self.output_shapes)
+
+
+def trace_calls(
+    model: keras.Model,
+    input_shapes: list[tuple[int, ...]],
+    is_leaf: Callable[[Any], bool],
+) -> list[Call]:
+    """Lists the calls of a model on inputs of batch size 1.
+
+    Args:
+        model: a built model.
+        input_shapes: a shape an input, without the batch dimension.
+        is_leaf: says whether an operation is taken as a whole. What is no leaf is entered if it
+            is a model or has layers inside.
+
+    Returns:
+        The calls, in the order of execution.
+
+    Raises:
+        ValueError: the model cannot be run on symbolic inputs.
+    """
+    known = getattr(model, "inputs", None)
+    dtypes = [x.dtype for x in known] if known else [None] * len(input_shapes)
+    inputs = [
+        keras.Input(batch_shape=(1, *shape), dtype=dtype)
+        for shape, dtype in zip(input_shapes, dtypes, strict=True)
+    ]
+    tracer = _Tracer(is_leaf)
+    try:
+        tracer.enter(model, tuple(inputs), {}, prefix="")
+    except Exception as error:
+        raise ValueError(
+            f"The model could not be run on symbolic inputs of shape {input_shapes}: "
+            f"{_one_line(error)}. A subclassed model must call only Keras layers and keras.ops."
+        ) from error
+    return tracer.calls
+
+
+def has_sublayers(operation: Any) -> bool:
+    """Says whether a layer keeps other layers as attributes."""
+    values = keras.tree.flatten([v for k, v in vars(operation).items() if not k.startswith("__")])
+    return any(isinstance(value, keras.layers.Layer) for value in values)
+
+
+class _Tracer:
+    def __init__(self, is_leaf: Callable[[Any], bool]) -> None:
+        self.is_leaf = is_leaf
+        self.calls: list[Call] = []
+
+    def visit(self, operation: Any, prefix: str, args: Any, kwargs: Any) -> Any:
+        path = prefix + operation.name
+        if not self.is_leaf(operation) and isinstance(operation, keras.layers.Layer):
+            if isinstance(operation, keras.Model):
+                return self.enter(operation, args, kwargs, path + "/")
+            if has_sublayers(operation):
+                before = len(self.calls)
+                try:
+                    return self.enter(operation, args, kwargs, path + "/")
+                except Exception:
+                    # It cannot be run symbolically from inside: it stays one row without a rule.
+                    del self.calls[before:]
+        outputs = operation.compute_output_spec(*args, **kwargs)
+        if _is_open(outputs) and not _is_open((args, kwargs)):
+            # Some layers (EinsumDense) repeat the open sizes that they were built with. Operation's
+            # own method runs `call` symbolically, which gives the sizes of this call.
+            outputs = keras.Operation.compute_output_spec(operation, *args, **kwargs)
+        self.calls.append(Call(operation, path, _shapes((args, kwargs)), _shapes(outputs)))
+        return outputs
+
+    def enter(self, layer: Any, args: Any, kwargs: Any, prefix: str) -> Any:
+        if getattr(layer, "inputs", None) and getattr(layer, "outputs", None):
+            inner_inputs, inner_outputs = layer.inputs, layer.outputs
+            # A Sequential has one output, and no `output` before it is called by another model.
+            structure = inner_outputs[0] if len(inner_outputs) == 1 else layer.output
+        else:
+            # The layer has no graph of its own: its call, run on symbolic inputs, draws one.
+            fresh_args, fresh_kwargs = keras.tree.map_structure(_fresh_input, (args, kwargs))
+            structure = layer.call(*fresh_args, **fresh_kwargs)
+            inner_inputs = _tensors((fresh_args, fresh_kwargs))
+            inner_outputs = _tensors(structure)
+        graph = keras.Model(inner_inputs, inner_outputs)
+        probed = keras.models.clone_model(
+            graph,
+            input_tensors=[_fresh_input(x) for x in _tensors((args, kwargs))],
+            clone_function=lambda operation: _Probe(operation, self, prefix),
+        )
+        outputs = [keras.KerasTensor(x.shape, dtype=x.dtype) for x in probed.outputs]
+        return keras.tree.pack_sequence_as(structure, outputs)
+
+
+class _Probe(keras.Operation):
+    """Stands in for an operation in the probed graph."""
+
+    def __init__(self, operation: Any, tracer: _Tracer, prefix: str) -> None:
+        super().__init__()
+        self.operation = operation
+        self.tracer = tracer
+        self.prefix = prefix
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        return self.operation(*args, **kwargs)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        return self.tracer.visit(self.operation, self.prefix, args, kwargs)
+
+
+def _tensors(structure: Any) -> list[Any]:
+    return [x for x in keras.tree.flatten(structure) if isinstance(x, keras.KerasTensor)]
+
+
+def _shapes(structure: Any) -> tuple[tuple[int | None, ...], ...]:
+    return tuple(tuple(x.shape) for x in _tensors(structure))
+
+
+def _is_open(structure: Any) -> bool:
+    return any(None in shape for shape in _shapes(structure))
+
+
+def _fresh_input(x: Any) -> Any:
+    return keras.Input(batch_shape=x.shape, dtype=x.dtype) if _tensors(x) else x
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")

@@ -1,0 +1,29 @@
+"""What a counting rule says about one call of a layer."""
+
+from dataclasses import dataclass
+
+from keras_shiftadd.cost._operations import NO_OPERATIONS, Operations
+from keras_shiftadd.cost._steps import Steps
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a counting rule says about one call of a layer.
+
+    Args:
+        steps: steps of the inner products.
+        elementwise: all other operations.
+        missing: parts that are not counted, in words.
+        twin_steps: steps of the multiplicative layer that it stands in for.
+        parameters: parameters at inference, or None where Keras' own count is right.
+    """
+
+    steps: tuple[Steps, ...] = ()
+    elementwise: Operations = NO_OPERATIONS
+    missing: tuple[str, ...] = ()
+    twin_steps: tuple[Steps, ...] | None = None
+    parameters: int | None = None
+
+
+class CannotCount(Exception):
+    """Raised by a rule that cannot count this layer; the message says why."""

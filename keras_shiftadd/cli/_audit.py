@@ -1,0 +1,45 @@
+"""`keras-shiftadd audit`."""
+
+import argparse
+import sys
+from typing import Any
+
+from keras_shiftadd.cli import _commands
+
+
+def add_command(commands: Any) -> None:
+    """Adds the command to the parser."""
+    parser = _commands.add_command(
+        commands,
+        "audit",
+        _run,
+        summary="list the operators of a .tflite file and the multiplications that they do",
+        description=(
+            "List every operator of a .tflite file with the multiplications that it performs. It\n"
+            "reads the file that ships, whoever wrote it."
+        ),
+        example=(
+            "  keras-shiftadd audit gestures.tflite\n"
+            "  keras-shiftadd audit gestures.tflite --assert-multiplication-free && echo none"
+        ),
+    )
+    parser.add_argument("file", metavar="FILE.tflite", help="the file to read")
+    parser.add_argument(
+        "--assert-multiplication-free",
+        action="store_true",
+        help="exit with status 1 if the file multiplies, or has an operator that is not known",
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    from keras_shiftadd.export import audit
+
+    report = audit(options.file)
+    print(report)
+    if options.assert_multiplication_free:
+        try:
+            report.assert_multiplication_free()
+        except AssertionError as error:
+            print(f"keras-shiftadd: {' '.join(str(error).split())}", file=sys.stderr)
+            return 1
+    return 0

@@ -44,10 +44,10 @@ def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
             "`path` must name a file that ends in .keras, as model.save('model.keras') writes. "
             f"Received: path={str(file)!r}"
         )
-    if not zipfile.is_zipfile(file):
+    if not _is_keras_archive(file):
         raise ValueError(
-            "The file at `path` is not a Keras model or is damaged (a .keras file is a zip "
-            f"archive). Save the model again. Received: path={str(file)!r}"
+            "The file at `path` is not a Keras model or is damaged (a .keras file is a zip archive "
+            f"of a config and weights). Save the model again. Received: path={str(file)!r}"
         )
     try:
         return keras.saving.load_model(file, **kwargs)
@@ -57,3 +57,11 @@ def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
             f"({type(error).__name__}: {error}). Save the model again. "
             f"Received: path={str(file)!r}"
         ) from error
+
+
+def _is_keras_archive(file: Path) -> bool:
+    if not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+    return "config.json" in names and any(name.startswith("model.weights") for name in names)

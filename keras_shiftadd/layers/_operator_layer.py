@@ -76,7 +76,9 @@ class OperatorLayer(keras.layers.Layer):
         if self.bias is not None:
             shape = [1] * len(outputs.shape)
             shape[channel_axis] = self.bias.shape[0]
-            outputs = ops.add(outputs, ops.reshape(self.bias, shape))
+            # Not keras.ops.add: on TensorFlow it takes the bias of a "channels_first" output for
+            # one of "channels_last" where the width equals the number of channels.
+            outputs = outputs + ops.reshape(self.bias, shape)
         return outputs if self.activation is None else self.activation(outputs)
 
     def quantize(self, *args: Any, **kwargs: Any) -> None:

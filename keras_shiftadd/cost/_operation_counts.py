@@ -19,9 +19,12 @@ class OperationCounts:
 
     Example:
 
+    >>> model = keras.Sequential([keras.Input((8,)), ksa.layers.ShiftDense(4)])
     >>> counts = ksa.cost.count_operations(model)
-    >>> counts.operations.multiply
-    433920
+    >>> counts.operations
+    Operations(multiply=0, add=36, shift=32)
+    >>> counts.multiplicative_twin().operations
+    Operations(multiply=32, add=36, shift=0)
     """
 
     model_name: str

@@ -177,6 +177,13 @@ def test_softmax_behind_a_counted_layer_is_named():
     assert "softmax" in counts.not_counted[0].reason
 
 
+def test_activation_layer_that_no_rule_knows_is_not_taken_for_free():
+    model = keras.Sequential([keras.Input((3,)), layers.Activation("tanh", name="squash")])
+    counts = count_operations(model)
+    assert not counts.rows[0].counted
+    assert "tanh" in counts.not_counted[0].reason
+
+
 def test_square_roots_of_a_layer_normalization_are_named():
     model = keras.Sequential([keras.Input((3,)), layers.LayerNormalization()])
     counts = count_operations(model)

@@ -1,0 +1,23 @@
+"""Export of models: int8 .tflite files, their audit, and interpreters to run them.
+
+Nothing here needs TensorFlow; `ai-edge-litert` is imported when it is first used.
+"""
+
+from keras_shiftadd.export._audit import audit
+from keras_shiftadd.export._audit_report import AuditedOperator, AuditReport
+from keras_shiftadd.export._errors import MultiplicationFound, UnsupportedLayerError
+from keras_shiftadd.export._export_report import ExportReport
+from keras_shiftadd.export._interpreter import Interpreter, TensorDetails
+from keras_shiftadd.export._to_tflite import to_tflite
+
+__all__ = [
+    "AuditReport",
+    "AuditedOperator",
+    "ExportReport",
+    "Interpreter",
+    "MultiplicationFound",
+    "TensorDetails",
+    "UnsupportedLayerError",
+    "audit",
+    "to_tflite",
+]

@@ -1,0 +1,70 @@
+"""Runs the nodes of a model on data and keeps the range of every tensor."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keras_shiftadd.export._graph import Node
+
+_BATCH = 32
+
+
+@dataclass
+class Range:
+    """Smallest and largest value of a tensor, for each channel of its last axis."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+    def include(self, values: np.ndarray) -> None:
+        """Widens the range by a batch of values."""
+        flat = values.reshape(-1, values.shape[-1]).astype(np.float64)
+        self.low = np.minimum(self.low, flat.min(axis=0))
+        self.high = np.maximum(self.high, flat.max(axis=0))
+
+
+def calibrate(
+    nodes: Sequence[Node], data: np.ndarray, progress: Callable[[int], None]
+) -> tuple[dict[Node, Range], np.ndarray]:
+    """Measures the range of every node's output.
+
+    Args:
+        nodes: The model's nodes in order of execution.
+        data: float32 array of shape `(samples, ...)`.
+        progress: Called with the number of samples done.
+
+    Returns:
+        The ranges, and the model's float predictions for `data`.
+
+    Raises:
+        ValueError: If a tensor becomes NaN or infinite.
+    """
+    ranges = {
+        node: Range(np.full(node.shape[-1], np.inf), np.full(node.shape[-1], -np.inf))
+        for node in nodes
+    }
+    predictions = []
+    for start in range(0, len(data), _BATCH):
+        batch = data[start : start + _BATCH]
+        values: dict[Node, np.ndarray] = {}
+        for node in nodes:
+            values[node] = batch if node.layer is None else _call(node, values)
+            if not np.isfinite(values[node]).all():
+                raise ValueError(
+                    "The model must have finite values on `calibration_data`. "
+                    f"Received: NaN or infinity behind layer '{node.name}'."
+                )
+            ranges[node].include(values[node])
+        predictions.append(values[nodes[-1]])
+        progress(start + len(batch))
+    return ranges, np.concatenate(predictions).astype(np.float32)
+
+
+def _call(node: Node, values: dict[Node, np.ndarray]) -> np.ndarray:
+    inputs = [values[source] for source in node.inputs]
+    assert node.layer is not None
+    many = len(inputs) > 1 or isinstance(node.layer, keras.layers.Concatenate)
+    outputs = node.layer(inputs if many else inputs[0])
+    return np.asarray(keras.ops.convert_to_numpy(outputs), np.float32)

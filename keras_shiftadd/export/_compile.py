@@ -1,0 +1,64 @@
+"""From nodes and ranges to the bytes of a .tflite file."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+
+from keras_shiftadd.export import _known_layers as known
+from keras_shiftadd.export._calibration import Range
+from keras_shiftadd.export._graph import Node
+from keras_shiftadd.export._plan import Step, plan
+from keras_shiftadd.export._write_adder import write_adder
+from keras_shiftadd.export._write_kernels import write_kernel
+from keras_shiftadd.export._write_simple import (
+    write_activation,
+    write_concatenate,
+    write_elementwise,
+    write_global_pooling,
+    write_normalization,
+    write_padding,
+    write_pooling,
+    write_shape,
+)
+from keras_shiftadd.export._writer import Writer
+
+_WRITERS: tuple[tuple[tuple[type, ...], Callable[[Writer, Step], None]], ...] = (
+    (known.AFFINE, write_normalization),
+    (known.ACTIVATION, write_activation),
+    (known.POOLING, write_pooling),
+    (known.GLOBAL_POOLING, write_global_pooling),
+    (known.ELEMENTWISE, write_elementwise),
+    ((keras.layers.Concatenate,), write_concatenate),
+    (known.PADDING, write_padding),
+    (known.SHAPE, write_shape),
+)
+
+
+def compile_nodes(
+    nodes: Sequence[Node], ranges: dict[Node, Range], max_scratch_bytes: int
+) -> bytes:
+    """Writes all steps of a model.
+
+    Args:
+        nodes: The model's nodes in order of execution.
+        ranges: The range of every node's output.
+        max_scratch_bytes: Bound on what an adder layer holds at a time.
+
+    Raises:
+        UnsupportedLayerError: If a layer's settings cannot be written.
+        ValueError: If `max_scratch_bytes` is too small for an adder layer.
+    """
+    writer = Writer(ranges, max_scratch_bytes)
+    source, output = nodes[0], nodes[-1]
+    value = writer.new("input", (1, *source.shape), writer.output_quantization(source))
+    writer.put(source, value)
+    for step in plan(nodes):
+        _writer_of(step)(writer, step)
+    return writer.flat.serialize([value.index], [writer.get(output).index])
+
+
+def _writer_of(step: Step) -> Callable[[Writer, Step], None]:
+    layer = step.node.layer
+    if isinstance(layer, known.KERNEL):
+        return write_adder if known.operator(layer) == "adder" else write_kernel
+    return next(write for classes, write in _WRITERS if isinstance(layer, classes))

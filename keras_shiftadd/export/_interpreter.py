@@ -1,0 +1,153 @@
+"""Runs a .tflite file on LiteRT or on tflite-micro."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_shiftadd.export._audit_file import read_model_file
+from keras_shiftadd.export._quantization import Quantization
+from keras_shiftadd.export._runtimes import LiteRtRuntime, MicroRuntime, Runtime
+
+RUNTIMES = ("litert", "tflite-micro")
+
+
+@dataclass(frozen=True)
+class TensorDetails:
+    """The input or the output of a .tflite file.
+
+    Args:
+        shape: Tuple of integers, the batch of 1 included.
+        dtype: NumPy dtype.
+        scale: Float, 0.0 for a tensor that is not quantised.
+        zero_point: Integer that stands for 0.0.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    scale: float
+    zero_point: int
+
+
+class Interpreter:
+    """Runs a .tflite file with one input and one output, one sample after the other.
+
+    Args:
+        path: The file.
+        runtime: `"litert"` (ai-edge-litert, the runtime of phones and computers) or
+            `"tflite-micro"` (the runtime of microcontrollers, compiled for this computer).
+        arena_size: Integer, bytes of memory given to tflite-micro, to try whether a model fits.
+            By default the size is searched upwards. LiteRT ignores it.
+
+    Raises:
+        ValueError: If `runtime` is unknown, or the file is not a .tflite file with one input and
+            one output.
+        FileNotFoundError: If there is no such file.
+        ImportError: If the runtime is not installed.
+        RuntimeError: If the runtime refuses the model, or the arena is too small.
+
+    Example:
+
+    >>> interpreter = keras_shiftadd.export.Interpreter("model.tflite", runtime="tflite-micro")
+    >>> interpreter.predict(x[:5]).shape
+    (5, 10)
+    >>> interpreter.arena_bytes
+    31204
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        runtime: str = "litert",
+        arena_size: int | None = None,
+    ) -> None:
+        if runtime not in RUNTIMES:
+            raise ValueError(
+                f"`runtime` must be one of {', '.join(RUNTIMES)}. Received: runtime={runtime!r}."
+            )
+        if arena_size is not None and (not isinstance(arena_size, int) or arena_size < 1):
+            raise ValueError(
+                "`arena_size` must be a positive number of bytes. "
+                f"Received: arena_size={arena_size!r}."
+            )
+        self.path = Path(path)
+        self.runtime = runtime
+        content = read_model_file(self.path)
+        self._runtime: Runtime
+        if runtime == "litert":
+            self._runtime = LiteRtRuntime(content)
+        else:
+            self._runtime = MicroRuntime(content, arena_size)
+        self.input_details = TensorDetails(**self._runtime.details("input"))
+        self.output_details = TensorDetails(**self._runtime.details("output"))
+
+    @property
+    def arena_bytes(self) -> int | None:
+        """Bytes of memory that the model takes in tflite-micro; None for LiteRT.
+
+        It is everything that the runtime places in its arena on this computer: tensors, and its
+        own records of them, which are smaller on a 32-bit microcontroller. LiteRT does not tell.
+        """
+        return self._runtime.arena_bytes()
+
+    def predict(self, x: Any) -> np.ndarray:
+        """Predicts from float data.
+
+        Args:
+            x: Array of shape `(samples, ...)`; each sample has the shape of the model's input.
+
+        Returns:
+            float32 array of shape `(samples, ...)`.
+
+        Raises:
+            ValueError: If the shape does not fit.
+        """
+        inputs = np.asarray(x, np.float32)
+        self._check_shape(inputs)
+        if self.input_details.dtype == np.int8:
+            inputs = _quantization(self.input_details).quantize(inputs)
+        outputs = self._run(inputs.astype(self.input_details.dtype))
+        if self.output_details.dtype == np.int8:
+            return _quantization(self.output_details).dequantize(outputs)
+        return outputs.astype(np.float32)
+
+    def predict_quantized(self, x: Any) -> np.ndarray:
+        """Predicts from integers as they enter the model.
+
+        Args:
+            x: int8 array of shape `(samples, ...)`.
+
+        Returns:
+            int8 array of shape `(samples, ...)`.
+
+        Raises:
+            ValueError: If the shape or the dtype does not fit.
+        """
+        inputs = np.asarray(x)
+        if inputs.dtype != self.input_details.dtype:
+            raise ValueError(
+                f"`x` must have the dtype of the model's input, {self.input_details.dtype}. "
+                f"Received: dtype {inputs.dtype}. For float data use predict()."
+            )
+        self._check_shape(inputs)
+        return self._run(inputs)
+
+    def _check_shape(self, inputs: np.ndarray) -> None:
+        expected = self.input_details.shape[1:]
+        if inputs.ndim != len(expected) + 1 or inputs.shape[1:] != expected:
+            raise ValueError(
+                "`x` must have shape (samples, "
+                f"{', '.join(map(str, expected))}). Received: shape {inputs.shape}."
+            )
+
+    def _run(self, inputs: np.ndarray) -> np.ndarray:
+        outputs = np.empty((len(inputs), *self.output_details.shape[1:]), self.output_details.dtype)
+        for index in range(len(inputs)):
+            outputs[index] = self._runtime.run(np.ascontiguousarray(inputs[index : index + 1]))[0]
+        return outputs
+
+
+def _quantization(details: TensorDetails) -> Quantization:
+    return Quantization(details.scale, details.zero_point)

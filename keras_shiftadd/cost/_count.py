@@ -39,7 +39,7 @@ def count_operations(model: keras.Model, input_shape: Shapes = None) -> Operatio
         An `OperationCounts`.
 
     Raises:
-        TypeError: `model` is not a Keras model.
+        TypeError: `model` is not a Keras model, or `input_shape` is no tuple or list.
         ValueError: the model is not built, the input shape is unknown or does not fit, or the
             model cannot be run on symbolic inputs.
 
@@ -73,6 +73,11 @@ def count_operations(model: keras.Model, input_shape: Shapes = None) -> Operatio
 
 
 def _input_shapes(model: keras.Model, input_shape: Any) -> list[tuple[int, ...]]:
+    if input_shape is not None and not isinstance(input_shape, list | tuple):
+        raise TypeError(
+            "`input_shape` must be a tuple of sizes without the batch dimension, or a list of such "
+            f"tuples. Received: input_shape={input_shape!r}"
+        )
     known = getattr(model, "inputs", None)
     expected = [tuple(x.shape[1:]) for x in known] if known else None
     if input_shape is None:
@@ -106,6 +111,8 @@ def _fits(shapes: list[Any], expected: list[Any]) -> bool:
 
 def _count(call: Call) -> tuple[LayerOperations, list[NotCounted]]:
     layer = call.operation
+    if call.own_parameters is not None:
+        return _row(call, Work(), call.own_parameters, counted=True), []
     rule = find_rule(layer)
     work, reason = None, "no rule for this layer"
     if rule is not None and not call.is_static:
@@ -121,18 +128,22 @@ def _count(call: Call) -> tuple[LayerOperations, list[NotCounted]]:
     parameters = done.parameters
     if parameters is None:
         parameters = layer.count_params() if is_layer and layer.built else 0
-    class_name = type(layer).__name__
-    row = LayerOperations(
+    counted = not missing or bool(done.steps) or done.elementwise.total > 0
+    row = _row(call, done, parameters, counted)
+    return row, [NotCounted(row.name, row.class_name, text) for text in missing]
+
+
+def _row(call: Call, work: Work, parameters: int, counted: bool) -> LayerOperations:
+    return LayerOperations(
         name=call.path,
-        class_name=class_name,
+        class_name=type(call.operation).__name__,
         output_shape=call.output_shapes[0][1:] if call.output_shapes else (),  # type: ignore[arg-type]
-        steps=done.steps,
-        elementwise=done.elementwise,
-        other_parameters=parameters - sum(part.weights for part in done.steps),
-        counted=not missing or bool(done.steps) or done.elementwise.total > 0,
-        twin_steps=done.twin_steps,
+        steps=work.steps,
+        elementwise=work.elementwise,
+        other_parameters=parameters - sum(part.weights for part in work.steps),
+        counted=counted,
+        twin_steps=work.twin_steps,
     )
-    return row, [NotCounted(call.path, class_name, text) for text in missing]
 
 
 def _add_call(row: LayerOperations, other: LayerOperations) -> LayerOperations:

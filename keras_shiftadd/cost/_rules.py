@@ -7,14 +7,30 @@ import keras
 
 from keras_shiftadd.cost import _rules_elementwise, _rules_linear, _rules_shiftadd
 from keras_shiftadd.cost._trace import Call
-from keras_shiftadd.cost._work import Work
+from keras_shiftadd.cost._work import CannotCount, Work
 
 Rule = Callable[[Any, Call], Work]
+
+
+def _time_distributed(layer: Any, call: Call) -> Work:
+    inner = layer.layer
+    rule = find_rule(inner)
+    if rule is None:
+        raise CannotCount(f"no rule for the layer inside, {type(inner).__name__}")
+    one_step = Call(
+        inner,
+        call.path,
+        tuple((shape[0], *shape[2:]) for shape in call.input_shapes),
+        tuple((shape[0], *shape[2:]) for shape in call.output_shapes),
+    )
+    return rule(inner, one_step).times(call.output_shape[1])
+
 
 _LAYER_RULES: dict[type, Rule] = {
     **_rules_elementwise.RULES,
     **_rules_linear.RULES,
     **_rules_shiftadd.RULES,
+    keras.layers.TimeDistributed: _time_distributed,
 }
 
 

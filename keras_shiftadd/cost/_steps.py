@@ -1,6 +1,6 @@
 """Steps of inner products, the bulk of what a network does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from keras_shiftadd.cost._operations import Operations
@@ -50,6 +50,10 @@ class Steps:
     ungrouped_count: int
     weights: int
     weight_bits: int | None = None
+
+    def times(self, calls: int) -> "Steps":
+        """The steps of several calls; the weights are the same ones."""
+        return replace(self, count=calls * self.count, ungrouped_count=calls * self.ungrouped_count)
 
     def operations(self, accounting: Accounting = "fair") -> Operations:
         """Operations of these steps.

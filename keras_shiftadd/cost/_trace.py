@@ -2,8 +2,9 @@
 
 The graph of a functional model is walked with `keras.models.clone_model`, each of its operations
 replaced by a probe that asks the original for its output shape and takes a note. The probed model
-is thrown away; no weight is created, and the model given is left as it was. Nested models and
-layers that are made of other layers are walked in the same way.
+is thrown away; no weight is created, and the layers of the model are not called. Nested models are
+walked in the same way. A subclassed model, or a layer that is made of other layers, has no graph:
+its `call` is run on symbolic inputs first, which draws one.
 """
 
 import math
@@ -22,6 +23,8 @@ class Call:
     path: str
     input_shapes: tuple[tuple[int | None, ...], ...]
     output_shapes: tuple[tuple[int | None, ...], ...]
+    # Set where a layer made of layers has been entered, and has weights besides theirs.
+    own_parameters: int | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -117,6 +120,17 @@ class _Tracer:
         return outputs
 
     def enter(self, layer: Any, args: Any, kwargs: Any, prefix: str) -> Any:
+        before = len(self.calls)
+        outputs = self._walk(layer, args, kwargs, prefix)
+        reached = {id(w) for call in self.calls[before:] for w in _weights(call.operation)}
+        own = sum(math.prod(w.shape) for w in layer.weights if id(w) not in reached)
+        if own:
+            path = prefix.removesuffix("/") or layer.name
+            shapes = _shapes((args, kwargs)), _shapes(outputs)
+            self.calls.append(Call(layer, path, *shapes, own_parameters=own))
+        return outputs
+
+    def _walk(self, layer: Any, args: Any, kwargs: Any, prefix: str) -> Any:
         if getattr(layer, "inputs", None) and getattr(layer, "outputs", None):
             inner_inputs, inner_outputs = layer.inputs, layer.outputs
             # A Sequential has one output, and no `output` before it is called by another model.
@@ -151,6 +165,10 @@ class _Probe(keras.Operation):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         return self.tracer.visit(self.operation, self.prefix, args, kwargs)
+
+
+def _weights(operation: Any) -> list[Any]:
+    return operation.weights if isinstance(operation, keras.layers.Layer) else []
 
 
 def _tensors(structure: Any) -> list[Any]:

@@ -1,6 +1,6 @@
 """What a counting rule says about one call of a layer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras_shiftadd.cost._operations import NO_OPERATIONS, Operations
 from keras_shiftadd.cost._steps import Steps
@@ -23,6 +23,18 @@ class Work:
     missing: tuple[str, ...] = ()
     twin_steps: tuple[Steps, ...] | None = None
     parameters: int | None = None
+
+    def times(self, calls: int) -> "Work":
+        """The work of several such calls; the weights are the same ones."""
+        twin = None
+        if self.twin_steps is not None:
+            twin = tuple(part.times(calls) for part in self.twin_steps)
+        return replace(
+            self,
+            steps=tuple(part.times(calls) for part in self.steps),
+            elementwise=calls * self.elementwise,
+            twin_steps=twin,
+        )
 
 
 class CannotCount(Exception):

@@ -233,6 +233,15 @@ def test_channels_first_counts_the_same():
     assert first.parameters == last.parameters
 
 
+@pytest.mark.parametrize("inner", [layers.Conv1D(4, 3), ksa.layers.AdderConv1D(4, 3)])
+def test_time_distributed_layer_counts_its_layer_at_every_step(inner):
+    once = count(type(inner).from_config(inner.get_config()), (8, 2))
+    row = count(layers.TimeDistributed(inner), (5, 8, 2))
+    assert row.operations == 5 * once.operations
+    assert row.multiplicative_twin().operations == 5 * once.multiplicative_twin().operations
+    assert row.parameters == once.parameters
+
+
 def test_subclass_that_keeps_call_counts_as_its_base():
     class Named(layers.Conv2D):
         pass

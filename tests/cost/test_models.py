@@ -105,6 +105,36 @@ def test_layer_made_of_layers_is_entered():
     )
 
 
+class Scaled(layers.Layer):
+    """A layer made of another, with a weight of its own."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = layers.Dense(3, name="dense")
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+        self.gain = self.add_weight(shape=(3,), name="gain")
+
+    def call(self, inputs):
+        return self.dense(inputs) * self.gain
+
+
+def test_weights_of_a_layer_made_of_layers_are_not_lost():
+    model = keras.Sequential([keras.Input((3,)), Scaled(name="scaled")])
+    counts = count_operations(model)
+    rows = by_name(counts)
+    assert rows["scaled/dense"].parameters == 12
+    assert rows["scaled"].parameters == 3
+    assert counts.operations == Operations(9 + 3, 9 + 3)
+
+
+def test_inputs_by_name_are_counted():
+    a, b = keras.Input((3,), name="a"), keras.Input((5,), name="b")
+    outputs = {"out": layers.Dense(2)(layers.Concatenate()([a, b]))}
+    assert count_operations(keras.Model({"a": a, "b": b}, outputs)).operations.multiply == 16
+
+
 def test_subclassed_model_is_counted_through_its_call():
     model = Network()
     model(keras.ops.zeros((2, 8, 8, 3)))

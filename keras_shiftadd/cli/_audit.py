@@ -27,19 +27,35 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--assert-multiplication-free",
         action="store_true",
-        help="exit with status 1 if the file multiplies, or has an operator that is not known",
+        help="exit with status 1 if the file multiplies data by weights or by data, or has an "
+        "operator that is not known",
+    )
+    parser.add_argument(
+        "--allow-powers-of-two",
+        action="store_true",
+        help="with --assert-multiplication-free: let operators pass whose stored kernel has only "
+        "zeros and powers of two (shift layers; shifts would do, but stock runtimes multiply)",
+    )
+    parser.add_argument(
+        "--forbid-scaling",
+        action="store_true",
+        help="with --assert-multiplication-free: also forbid multiplications by a constant for "
+        "each channel, functions of one number, and the rescaling of int8 results",
     )
 
 
 def _run(options: argparse.Namespace) -> int:
-    from keras_shiftadd.export import audit
+    from keras_shiftadd.export import MultiplicationFound, audit
 
     report = audit(options.file)
     print(report)
     if options.assert_multiplication_free:
         try:
-            report.assert_multiplication_free()
-        except AssertionError as error:
-            print(f"keras-shiftadd: {' '.join(str(error).split())}", file=sys.stderr)
+            report.assert_multiplication_free(
+                allow_scaling=not options.forbid_scaling,
+                allow_powers_of_two=options.allow_powers_of_two,
+            )
+        except MultiplicationFound as error:
+            print(f"keras-shiftadd: {error}", file=sys.stderr)
             return 1
     return 0

@@ -21,7 +21,7 @@ def add_command(commands: Any) -> None:
         example=(
             "  keras-shiftadd export gestures.keras --to tflite --calibration windows.npy\n"
             "  keras-shiftadd export gestures.keras --to tflite --calibration data.npz \\\n"
-            "      --labels data.npz --output firmware/gestures.tflite"
+            "      --evaluation test.npz --labels test.npz --output firmware/gestures.tflite"
         ),
     )
     parser.add_argument("model", metavar="MODEL.keras", help="file that model.save wrote")
@@ -36,8 +36,14 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--labels",
         metavar="FILE",
-        help="class numbers of the calibration inputs, to report the accuracy before and after: "
-        "a .npy file, or a .npz file with an array 'y' (or a single array)",
+        help="class numbers, to report the accuracy before and after: a .npy file, or a .npz file "
+        "with an array 'y' (or a single array)",
+    )
+    parser.add_argument(
+        "--evaluation",
+        metavar="FILE",
+        help="inputs on which model and file are compared, and which the labels belong to "
+        "(default: the calibration inputs); a file like that of --calibration",
     )
     parser.add_argument(
         "--output",
@@ -48,7 +54,9 @@ def add_command(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     calibration = _arrays.load_array(options.calibration, "x", "--calibration")
-    labels = None
+    labels = evaluation = None
+    if options.evaluation is not None:
+        evaluation = _arrays.load_array(options.evaluation, "x", "--evaluation")
     if options.labels is not None:
         labels = _arrays.load_array(options.labels, "y", "--labels")
     output = options.output or Path(options.model).with_suffix(".tflite")
@@ -57,5 +65,5 @@ def _run(options: argparse.Namespace) -> int:
     from keras_shiftadd.saving import load_model
 
     model = load_model(options.model, compile=False)
-    print(to_tflite(model, str(output), calibration, labels=labels))
+    print(to_tflite(model, output, calibration, labels=labels, evaluation_data=evaluation))
     return 0

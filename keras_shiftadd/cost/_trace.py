@@ -78,8 +78,10 @@ def trace_calls(
         for shape, dtype in zip(input_shapes, dtypes, strict=True)
     ]
     tracer = _Tracer(is_leaf)
+    # A subclassed model takes several inputs as one list, as model.fit passes them.
+    arguments = tuple(inputs) if known or len(inputs) == 1 else (inputs,)
     try:
-        tracer.enter(model, tuple(inputs), {}, prefix="")
+        tracer.enter(model, arguments, {}, prefix="")
     except Exception as error:
         raise ValueError(
             f"The model could not be run on symbolic inputs of shape {input_shapes}: "

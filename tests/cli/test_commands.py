@@ -40,90 +40,98 @@ def test_summary_of_a_model_with_open_sizes_takes_input_shape(open_model_file, c
 
 
 class TestExport:
+    @pytest.fixture(autouse=True)
+    def _needs_litert(self):
+        pytest.importorskip("ai_edge_litert")
+
     @pytest.fixture
-    def calls(self, monkeypatch):
-        """Arguments with which the export was called, instead of a real export."""
-        received = []
+    def samples(self, tmp_path, rng):
+        """Files of inputs, and of inputs with labels."""
+        x = rng.normal(size=(12, 8, 8, 2)).astype("float32")
+        np.save(tmp_path / "x.npy", x)
+        np.savez(tmp_path / "data.npz", x=x, y=np.arange(12) % 3)
+        return tmp_path
 
-        def to_tflite(model, path, calibration_data, labels=None):
-            received.append((model.name, path, calibration_data, labels))
-            return "the report"
+    def export(self, model_file, *arguments):
+        return main(["export", str(model_file), "--to", "tflite", *map(str, arguments)])
 
-        monkeypatch.setattr(ksa.export, "to_tflite", to_tflite, raising=False)
-        return received
+    def test_writes_beside_the_model_by_default(self, model_file, samples, capsys):
+        assert self.export(model_file, "--calibration", samples / "x.npy") == 0
+        written = samples / "small.tflite"
+        assert written.read_bytes()[4:8] == b"TFL3"
+        assert str(written) in capsys.readouterr().out
 
-    def test_writes_beside_the_model_by_default(self, model_file, tmp_path, rng, calls, capsys):
-        data = rng.normal(size=(4, 8, 8, 2)).astype("float32")
-        np.save(tmp_path / "x.npy", data)
-        arguments = ["--to", "tflite", "--calibration", str(tmp_path / "x.npy")]
-        assert main(["export", str(model_file), *arguments]) == 0
-        ((name, path, received, labels),) = calls
-        assert (name, path, labels) == ("small", str(tmp_path / "small.tflite"), None)
-        np.testing.assert_array_equal(received, data)
-        assert capsys.readouterr().out == "the report\n"
+    def test_reports_the_accuracy_on_labels_of_an_npz(self, model_file, samples, capsys):
+        data, output = samples / "data.npz", samples / "other.tflite"
+        arguments = ["--calibration", samples / "x.npy", "--evaluation", data, "--labels", data]
+        assert self.export(model_file, *arguments, "--output", output) == 0
+        assert "accuracy: float" in capsys.readouterr().out
+        assert output.exists()
+        assert not (samples / "small.tflite").exists()
 
-    def test_reads_x_and_y_of_an_npz(self, model_file, tmp_path, rng, calls):
-        x, y = rng.normal(size=(4, 8, 8, 2)), np.arange(4)
-        file, output = str(tmp_path / "data.npz"), str(tmp_path / "out.tflite")
-        np.savez(file, x=x, y=y, other=y)
-        arguments = ["--to", "tflite", "--calibration", file, "--labels", file, "--output", output]
-        assert main(["export", str(model_file), *arguments]) == 0
-        ((_, path, received, labels),) = calls
-        assert path == output
-        np.testing.assert_array_equal(received, x)
-        np.testing.assert_array_equal(labels, y)
-
-    def test_npz_without_x_is_refused(self, model_file, tmp_path, calls, capsys):
+    def test_npz_without_x_is_refused(self, model_file, tmp_path, capsys):
         np.savez(tmp_path / "data.npz", inputs=np.zeros(3), targets=np.zeros(3))
-        arguments = ["--to", "tflite", "--calibration", str(tmp_path / "data.npz")]
-        assert main(["export", str(model_file), *arguments]) == 2
+        assert self.export(model_file, "--calibration", tmp_path / "data.npz") == 2
         assert "array named 'x'" in one_error_line(capsys)
-        assert calls == []
 
     @pytest.mark.parametrize("content", [None, b"", b"no array"])
-    def test_calibration_file_that_is_none_is_refused(
-        self, model_file, tmp_path, content, calls, capsys
-    ):
+    def test_file_that_is_no_array_is_refused(self, model_file, tmp_path, content, capsys):
         file = tmp_path / "x.npy"
         if content is not None:
             file.write_bytes(content)
-        arguments = ["--to", "tflite", "--calibration", str(file)]
-        assert main(["export", str(model_file), *arguments]) == 2
+        assert self.export(model_file, "--calibration", file) == 2
         assert "--calibration" in one_error_line(capsys)
-        assert calls == []
+
+    def test_calibration_of_another_shape_leaves_no_file(self, model_file, tmp_path, rng, capsys):
+        np.save(tmp_path / "x.npy", rng.normal(size=(12, 9, 9, 2)))
+        assert self.export(model_file, "--calibration", tmp_path / "x.npy") == 2
+        assert "calibration_data" in one_error_line(capsys)
+        assert {file.name for file in tmp_path.iterdir()} == {"small.keras", "x.npy"}
 
 
 class TestAudit:
     @pytest.fixture
-    def report(self, monkeypatch):
-        class Report:
-            failure = None
+    def exported(self, tmp_path, rng):
+        """Writes the .tflite file of one layer."""
+        pytest.importorskip("ai_edge_litert")
 
-            def __str__(self):
-                return "the operators"
+        def write(layer):
+            model = keras.Sequential([keras.Input((6, 6, 2)), layer])
+            data = rng.normal(size=(8, 6, 6, 2))
+            ksa.export.to_tflite(model, tmp_path / "model.tflite", data, verbose=0)
+            return str(tmp_path / "model.tflite")
 
-            def assert_multiplication_free(self):
-                if self.failure:
-                    raise AssertionError(self.failure)
+        return write
 
-        report = Report()
-        monkeypatch.setattr(ksa.export, "audit", lambda path: report, raising=False)
-        return report
+    def test_prints_the_operators(self, exported, capsys):
+        file = exported(keras.layers.Conv2D(3, 3))
+        assert main(["audit", file]) == 0
+        assert capsys.readouterr().out == f"{ksa.export.audit(file)}\n"
 
-    def test_prints_the_report(self, report, capsys):
-        report.failure = "CONV_2D multiplies"
-        assert main(["audit", "model.tflite"]) == 0
-        assert capsys.readouterr().out == "the operators\n"
+    def test_file_of_an_adder_layer_passes_the_assertion(self, exported):
+        file = exported(ksa.layers.AdderConv2D(3, 3))
+        assert main(["audit", file, "--assert-multiplication-free"]) == 0
+        assert main(["audit", file, "--assert-multiplication-free", "--forbid-scaling"]) == 1
 
-    def test_assertion_that_holds(self, report):
-        assert main(["audit", "model.tflite", "--assert-multiplication-free"]) == 0
-
-    def test_assertion_that_fails_has_status_1(self, report, capsys):
-        report.failure = "CONV_2D multiplies"
-        assert main(["audit", "model.tflite", "--assert-multiplication-free"]) == 1
+    def test_file_of_a_convolution_fails_the_assertion_with_status_1(self, exported, capsys):
+        file = exported(keras.layers.Conv2D(3, 3))
+        assert main(["audit", file, "--assert-multiplication-free"]) == 1
         captured = capsys.readouterr()
-        assert captured.out == "the operators\n"
-        assert captured.err == "keras-shiftadd: CONV_2D multiplies\n"
+        assert captured.out == f"{ksa.export.audit(file)}\n"
+        assert captured.err.startswith("keras-shiftadd: ")
+        assert "CONV_2D" in captured.err
+
+    def test_file_of_a_shift_layer_passes_where_powers_of_two_are_allowed(self, exported):
+        file = exported(ksa.layers.ShiftConv2D(3, 3))
+        assert main(["audit", file, "--assert-multiplication-free"]) == 1
+        allowed = ["--assert-multiplication-free", "--allow-powers-of-two"]
+        assert main(["audit", file, *allowed]) == 0
+
+    def test_file_that_is_no_tflite_is_refused(self, tmp_path, capsys):
+        pytest.importorskip("ai_edge_litert")
+        (tmp_path / "model.tflite").write_bytes(b"something else")
+        assert main(["audit", str(tmp_path / "model.tflite")]) == 2
+        assert "model.tflite" in one_error_line(capsys)
 
 
 def test_status_names_versions_backend_and_form(capsys):

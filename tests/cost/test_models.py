@@ -143,6 +143,17 @@ def test_subclassed_model_is_counted_through_its_call():
     assert rows["head"].operations == Operations(64 * 3 * 2, 64 * 3 * 2 + 64 * 2)
 
 
+def test_subclassed_model_of_two_inputs_gets_them_as_a_list():
+    class Sum(keras.Model):
+        def call(self, inputs):
+            return inputs[0] + inputs[1]
+
+    model = Sum()
+    model([keras.ops.zeros((1, 3)), keras.ops.zeros((1, 3))])
+    counts = count_operations(model, input_shape=[(3,), (3,)])
+    assert counts.operations == Operations(add=3)
+
+
 def test_counts_are_for_one_example_whatever_the_batch_size():
     inputs = keras.Input(batch_shape=(16, 8, 8, 3))
     counts = count_operations(keras.Model(inputs, conv("conv")(inputs)))

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_shiftadd.ops._tensors import plain_tensor
 
-_MAX_DEVIATIONS = 8.0
+_MAX_DEVIATIONS = 10.0
 
 # log(erfc(x)) = log(t) - x**2 + polynomial(t), t = 1 / (1 + x / 2), for 0.4 <= x <= 12: a least
 # squares fit to float64 values, absolute error 3e-9.
@@ -66,7 +66,7 @@ def gaussian_to_laplace(
     `z = (w - mean) / deviation`, the map is
     `T(w) = laplace_mean - laplace_scale * sign(z) * ln erfc(|z| / sqrt(2))`. It is exact, monotone
     and differentiable. Mean and deviation are constants in the gradient, and `z` is limited to
-    +-8.
+    +-10.
 
     Args:
         inputs: Float tensor of any shape.

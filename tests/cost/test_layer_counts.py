@@ -65,25 +65,31 @@ OURS = [
     (
         ksa.layers.ShiftConv1D,
         layers.Conv1D,
-        {"filters": 4, "kernel_size": 3, "padding": "same"},
+        {"filters": 4, "kernel_size": 3, "kernel_initializer": "ones", "padding": "same"},
         (10, 2),
     ),
     (
         ksa.layers.AdderConv1D,
         layers.Conv1D,
-        {"filters": 4, "kernel_size": 3, "strides": 2},
+        {"filters": 4, "kernel_size": 3, "kernel_initializer": "ones", "strides": 2},
         (10, 2),
     ),
     (
         ksa.layers.ShiftConv2D,
         layers.Conv2D,
-        {"filters": 4, "kernel_size": 3, "groups": 2},
+        {"filters": 4, "kernel_size": 3, "kernel_initializer": "ones", "groups": 2},
         (7, 6, 4),
     ),
     (
         ksa.layers.AdderConv2D,
         layers.Conv2D,
-        {"filters": 4, "kernel_size": 3, "dilation_rate": 2, "use_bias": False},
+        {
+            "filters": 4,
+            "kernel_size": 3,
+            "kernel_initializer": "ones",
+            "dilation_rate": 2,
+            "use_bias": False,
+        },
         (7, 6, 4),
     ),
     (

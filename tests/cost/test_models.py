@@ -14,7 +14,10 @@ def by_name(counts):
 
 
 def conv(name, filters=3):
-    return layers.Conv2D(filters, 3, padding="same", use_bias=False, name=name)
+    # Values do not matter here, and random ones take JAX a compilation for each shape.
+    return layers.Conv2D(
+        filters, 3, padding="same", use_bias=False, kernel_initializer="ones", name=name
+    )
 
 
 def test_shared_layer_counts_as_often_as_it_is_called_and_its_weights_once():

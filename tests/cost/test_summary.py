@@ -8,19 +8,21 @@ import pytest
 import keras_shiftadd as ksa
 
 layers = keras.layers
+# Values do not matter here, and random ones take JAX a compilation for each shape.
+PLAIN = {"use_bias": False, "kernel_initializer": "ones"}
 
 
 def hybrid_model():
     return keras.Sequential(
         [
             keras.Input((16, 16, 3)),
-            layers.Conv2D(8, 3, padding="same", use_bias=False, name="first"),
+            layers.Conv2D(8, 3, padding="same", **PLAIN, name="first"),
             layers.BatchNormalization(name="norm"),
-            ksa.layers.ShiftConv2D(16, 3, padding="same", use_bias=False, name="middle"),
-            ksa.layers.AdderConv2D(16, 3, padding="same", use_bias=False, name="last"),
+            ksa.layers.ShiftConv2D(16, 3, padding="same", **PLAIN, name="middle"),
+            ksa.layers.AdderConv2D(16, 3, padding="same", **PLAIN, name="last"),
             layers.BatchNormalization(name="norm_of_last"),
             layers.GlobalAveragePooling2D(name="pool"),
-            layers.Dense(4, name="head"),
+            layers.Dense(4, kernel_initializer="ones", name="head"),
         ],
         name="hybrid",
     )
@@ -30,13 +32,13 @@ def ordinary_model():
     return keras.Sequential(
         [
             keras.Input((16, 16, 3)),
-            layers.Conv2D(8, 3, padding="same", use_bias=False),
+            layers.Conv2D(8, 3, padding="same", **PLAIN),
             layers.BatchNormalization(),
-            layers.Conv2D(16, 3, padding="same", use_bias=False),
-            layers.Conv2D(16, 3, padding="same", use_bias=False),
+            layers.Conv2D(16, 3, padding="same", **PLAIN),
+            layers.Conv2D(16, 3, padding="same", **PLAIN),
             layers.BatchNormalization(),
             layers.GlobalAveragePooling2D(),
-            layers.Dense(4),
+            layers.Dense(4, kernel_initializer="ones"),
         ]
     )
 

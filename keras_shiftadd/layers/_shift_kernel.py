@@ -50,7 +50,7 @@ class ShiftKernel(OperatorLayer):
                     "`activation_bits` must be None or (integer_bits, fraction_bits). "
                     f"Received: activation_bits={activation_bits!r}."
                 )
-            activation_bits = tuple(activation_bits)
+            activation_bits = (activation_bits[0], activation_bits[1])
             shiftadd_ops.check_fixed_point_bits(*activation_bits)
         self.activation_bits = activation_bits
         if form != "quantized" and self.kernel_constraint is not None:

@@ -93,7 +93,7 @@ def forward(problem: AdderProblem, x: Any, w: Any) -> Any:
     pixels = _product((batch, *windows.output_sizes))
 
     def chunk(index: Any) -> Any:
-        total = None
+        total: Any = None
         for tap, coordinates in enumerate(windows.taps):
             rows = _rows(flat, *windows.read_by(coordinates, index), problem.dtype)
             rows = ops.reshape(rows, (-1, problem.groups, problem.channels, 1))

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import numpy as np
 from keras import ops
 
 from keras_shiftadd.ops._tensors import plain_tensor
@@ -62,10 +61,11 @@ def round_to_power_of_two(inputs: Any, weight_bits: int = 5, max_exponent: int =
     Reference:
         - [Elhoushi et al., 2021, DeepShift](https://arxiv.org/abs/1905.13298), section 3.1.
     """
-    powers = np.exp2(np.array(quantized_exponents(weight_bits, max_exponent), "float64"))
+    powers = [2.0**exponent for exponent in quantized_exponents(weight_bits, max_exponent)]
     inputs = _float(inputs)
     # |w| rounds up from 2**e to 2**(e + 1) at their geometric mean.
-    thresholds = ops.convert_to_tensor(powers[1:] / math.sqrt(2.0), dtype=inputs.dtype)
+    thresholds = [power / math.sqrt(2.0) for power in powers[1:]]
+    thresholds = ops.convert_to_tensor(thresholds, dtype=inputs.dtype)
     magnitudes = ops.abs(inputs)
     index = ops.searchsorted(thresholds, ops.reshape(magnitudes, (-1,)), side="right")
     rounded = ops.take(ops.convert_to_tensor(powers, dtype=inputs.dtype), index, axis=0)
@@ -168,7 +168,7 @@ def _with_slopes(outputs: Any, *terms: tuple[Any, Any]) -> Any:
 
 def _table_power(exponent: Any, exponents: range) -> Any:
     """2 ** round(exponent) within `exponents`, NaN where `exponent` is."""
-    table = np.exp2(np.array(exponents, "float64"))
+    table = [2.0**e for e in exponents]
     bounded = ops.clip(exponent, float(exponents[0]), float(exponents[-1]))
     bounded = ops.where(ops.isnan(exponent), float(exponents[0]), bounded)
     index = ops.cast(ops.round(bounded), "int32") - exponents[0]

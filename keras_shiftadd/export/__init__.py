@@ -7,10 +7,11 @@ from keras_shiftadd.export._audit import audit
 from keras_shiftadd.export._audit_report import AuditedOperator, AuditReport
 from keras_shiftadd.export._errors import MultiplicationFound, UnsupportedLayerError
 from keras_shiftadd.export._export_report import ExportReport
-from keras_shiftadd.export._interpreter import Interpreter, TensorDetails
+from keras_shiftadd.export._interpreter import RUNTIMES, Interpreter, TensorDetails
 from keras_shiftadd.export._to_tflite import to_tflite
 
 __all__ = [
+    "RUNTIMES",
     "AuditReport",
     "AuditedOperator",
     "ExportReport",

@@ -1,5 +1,6 @@
 """Takes layers apart into layers that the export writes one by one."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,7 +47,10 @@ def _activation(layer: Any) -> keras.layers.Layer:
 
 def _without_activation(layer: Any, input_shape: tuple[int | None, ...]) -> Any:
     copy = type(layer).from_config({**layer.get_config(), "activation": "linear"})
-    copy.build(input_shape)
+    with warnings.catch_warnings():
+        # What a layer says of its settings, it said when the user built it.
+        warnings.simplefilter("ignore")
+        copy.build(input_shape)
     copy.set_weights(layer.get_weights())
     return copy
 

@@ -48,7 +48,11 @@ def write_adder(writer: Writer, step: Step) -> None:
     channels = step.node.shape[-1]
     bias = bias_of(layer, channels)
     raw = writer.ranges[step.node]
+    affine = step.affine or Affine(np.ones(channels), np.zeros(channels))
+    affine = Affine(affine.gain, affine.offset + affine.gain * bias)
     totals = Range(np.maximum(bias - raw.high, 0.0), np.maximum(bias - raw.low, 0.0))
+    if step.activation != "linear":
+        totals.high = _seen_through_relu(totals, affine)
     if isinstance(layer, DENSE):
         source = step.node.inputs[0]
         shape = (1, 1, math.prod(source.shape[:-1]), source.shape[-1])
@@ -68,11 +72,18 @@ def write_adder(writer: Writer, step: Step) -> None:
     else:
         total = _grouped(writer, value, kernel, window, numbers, layer)
     total = writer.reshape(total, (1, *window.outputs, channels))
-    affine = step.affine or Affine(np.ones(channels), np.zeros(channels))
-    affine = Affine(affine.gain, affine.offset + affine.gain * bias)
     quantization = writer.output_quantization(step.output)
     output = write_affine(writer, total, totals, affine, step.activation, quantization, negate=True)
     writer.put(step.output, output)
+
+
+def _seen_through_relu(totals: Range, affine: Affine) -> np.ndarray:
+    """Up to where the sums matter: `offset - gain * sum` is cut off at 0, so larger ones may be
+    saturated, and the int8 numbers are spent on the others.
+    """
+    gain = np.where(affine.gain > 0.0, affine.gain, np.inf)
+    zero = np.where(affine.gain > 0.0, affine.offset / gain, np.inf)
+    return np.clip(zero, totals.low, totals.high)
 
 
 def _pads(shape: tuple[int, ...], window: _Window, padding: str) -> list[tuple[int, int]]:
@@ -107,10 +118,12 @@ def _grouped(
     numbers: _Numbers,
     layer: Any,
 ) -> Value:
-    channels, filters = kernel.shape[2], kernel.shape[3] // layer.groups
+    # A dense layer has no groups.
+    groups = getattr(layer, "groups", 1)
+    channels, filters = kernel.shape[2], kernel.shape[3] // groups
     taps = kernel.shape[0] * kernel.shape[1] * channels
     results = []
-    for group in range(layer.groups):
+    for group in range(groups):
         part = kernel[..., group * filters : (group + 1) * filters].reshape(1, 1, taps, filters)
         positions, most = _parts(writer.max_scratch_bytes, taps, filters, layer.name)
         constants = [
@@ -198,9 +211,9 @@ def _spans(length: int, most: int) -> list[tuple[int, int]]:
 
 
 def _patches(
-    writer: Writer, value: Value, window: _Window, channels: tuple[int, int], width: int
+    writer: Writer, value: Value, window: _Window, channels: tuple[int, int], depth: int
 ) -> Iterator[Value]:
-    """Blocks of patches, `(1, positions, taps / width, width)`, in the order of the outputs."""
+    """Blocks of patches, `(1, positions, taps / depth, depth)`, in the order of the outputs."""
     taps = window.size[0] * window.size[1] * (channels[1] - channels[0])
     height, width = window.outputs
     # The slices and their concatenation are held together: twice the patches.
@@ -227,7 +240,7 @@ def _patches(
                     )
             joined = writer.concatenate(slices, 3)
             count = joined.shape[1] * joined.shape[2]
-            yield writer.reshape(joined, (1, count, taps // width, width))
+            yield writer.reshape(joined, (1, count, taps // depth, depth))
 
 
 def _pieces(writer: Writer, patches: Value, positions: int) -> Iterator[Value]:

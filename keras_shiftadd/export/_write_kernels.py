@@ -147,7 +147,9 @@ def _fixed_point(writer: Writer, value: Value, layer: Any, measured: Range) -> V
     lowest = math.floor(low / grid)
     # All of [low, high] in steps of the grid: at most 255 of them, as the int8 steps are finer.
     limited = Quantization(grid, int(np.clip(-128 - lowest, -128, 127)))
-    half = writer.constant("half_step", np.asarray([grid / 2]))
+    # Rounding to nearest after taking off half a step rounds down. A little less is taken off, so
+    # that inputs on the grid itself, such as 0.0, stay where they are.
+    half = writer.constant("half_step", np.asarray([grid / 2 - value.quantization.scale / 4]))
     output = writer.new("fixed_point", value.shape, limited)
     value = writer.operator("SUB", [value, half], output)
     return _limit(writer, value, -limit, limit - grid)

@@ -1,6 +1,6 @@
 """Runs the nodes of a model on data and keeps the range of every tensor."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -46,8 +46,8 @@ def calibrate(
         for node in nodes
     }
     predictions = []
-    for start in range(0, len(data), _BATCH):
-        batch = data[start : start + _BATCH]
+    done = 0
+    for batch, count in batches(data):
         values: dict[Node, np.ndarray] = {}
         for node in nodes:
             values[node] = batch if node.layer is None else _call(node, values)
@@ -57,9 +57,24 @@ def calibrate(
                     f"Received: NaN or infinity behind layer '{node.name}'."
                 )
             ranges[node].include(values[node])
-        predictions.append(values[nodes[-1]])
-        progress(start + len(batch))
+        predictions.append(values[nodes[-1]][:count])
+        done += count
+        progress(done)
     return ranges, np.concatenate(predictions).astype(np.float32)
+
+
+def batches(data: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+    """Batches of one size, and how many of their samples are new.
+
+    The last one is filled up with samples repeated: a backend that compiles does so for each size.
+    """
+    size = min(_BATCH, len(data))
+    for start in range(0, len(data), size):
+        first = min(start, len(data) - size)
+        batch = data[first : first + size]
+        # Samples that were seen before come last.
+        batch = np.roll(batch, first - start, axis=0)
+        yield batch, size - (start - first)
 
 
 def _call(node: Node, values: dict[Node, np.ndarray]) -> np.ndarray:

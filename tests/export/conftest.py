@@ -31,24 +31,3 @@ def to_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
-
-
-def sequential(shape: tuple[int, ...], *layers: keras.layers.Layer) -> keras.Sequential:
-    return keras.Sequential([keras.Input(shape), *layers])
-
-
-def settle(model: keras.Model, data: np.ndarray) -> keras.Model:
-    """Gives all BatchNormalization layers the statistics of the data."""
-    found = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    momenta = [layer.momentum for layer in found]
-    for layer in found:
-        layer.momentum = 0.0
-    model(data, training=True)
-    for layer, momentum in zip(found, momenta, strict=True):
-        layer.momentum = momentum
-    return model
-
-
-def predict(model: keras.Model, data: np.ndarray) -> np.ndarray:
-    """Float predictions, without compiling a function for each small model."""
-    return np.asarray(keras.ops.convert_to_numpy(model(data, training=False)), "float32")

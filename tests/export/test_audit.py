@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from conftest import sequential
+from export_helpers import sequential
 from keras import layers
 from tflite_files import FileBuilder
 

@@ -1,13 +1,9 @@
-"""Each layer, exported alone: the file agrees with the model, on both runtimes.
-
-Errors are in steps of the int8 output. Rounding of input, weights and output alone costs up to
-about 2 steps; the adder's differences cost one more.
-"""
+"""Each layer, exported alone: the file agrees with the model, on both runtimes."""
 
 import keras
 import numpy as np
 import pytest
-from conftest import predict, sequential
+from export_helpers import hold, sequential
 from keras import layers
 
 from keras_shiftadd import export
@@ -31,25 +27,6 @@ SEQUENCES = {
 DENSE = {"conv": layers.Dense, "shift": ksa_layers.ShiftDense, "adder": ksa_layers.AdderDense}
 # The file is written from numbers, not by a backend: elsewhere a case of each kind is enough.
 EVERYWHERE = slice(None if keras.backend.backend() == "tensorflow" else 1)
-MOST_STEPS = 4.5
-MOST_RELATIVE = 0.05
-BETWEEN_RUNTIMES = 1
-
-
-def hold(model, data, to_file, most_steps=MOST_STEPS, between=BETWEEN_RUNTIMES, **arguments):
-    """The file agrees with the model, and tflite-micro with LiteRT; returns the file."""
-    path = to_file(model, data, **arguments)
-    litert = export.Interpreter(path, "litert")
-    step = litert.output_details.scale
-    expected = predict(model, data)
-    received = litert.predict(data)
-    assert expected.std() > 0
-    assert np.max(np.abs(received - expected)) <= most_steps * step
-    relative = np.sqrt(np.mean((received - expected) ** 2)) / expected.std()
-    assert relative <= MOST_RELATIVE
-    micro = export.Interpreter(path, "tflite-micro").predict(data)
-    assert np.max(np.abs(micro - received)) <= (between + 0.01) * step
-    return path
 
 
 def is_adder(path):

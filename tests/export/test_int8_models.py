@@ -3,9 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from conftest import predict, sequential, settle
+from export_helpers import hold, predict, sequential, settle
 from keras import layers
-from test_int8_layers import hold
 
 from keras_shiftadd import export
 from keras_shiftadd import layers as ksa_layers

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import sequential
+from export_helpers import sequential
 from keras import layers
 
 from keras_shiftadd import export

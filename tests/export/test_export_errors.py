@@ -6,7 +6,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import sequential
+from export_helpers import sequential
 from keras import layers
 
 from keras_shiftadd import export

@@ -7,7 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import predict, sequential, settle
+from export_helpers import predict, sequential, settle
 from keras import layers
 
 from keras_shiftadd import export

@@ -44,7 +44,19 @@ def round_to_fixed_point(inputs: Any, integer_bits: int = 16, fraction_bits: int
 
 
 def check_fixed_point_bits(integer_bits: int, fraction_bits: int) -> None:
-    """Raises if the numbers of bits are out of range."""
+    """Raises if the numbers of bits of a fixed-point format are out of range.
+
+    Args:
+        integer_bits: Integer, 1 to 32, the sign included.
+        fraction_bits: Integer, 0 to 32.
+
+    Raises:
+        ValueError: If one of them is something else.
+
+    Example:
+
+    >>> keras_shiftadd.ops.check_fixed_point_bits(16, 16)
+    """
     for name, bits, low in (("integer_bits", integer_bits, 1), ("fraction_bits", fraction_bits, 0)):
         if isinstance(bits, bool) or not isinstance(bits, int) or not low <= bits <= 32:
             raise ValueError(

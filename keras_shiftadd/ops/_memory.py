@@ -10,7 +10,16 @@ _CHUNKS_IN_FLIGHT = 32
 
 
 def memory_limit() -> int:
-    """Returns the working-memory bound of one portable operation, in bytes."""
+    """Returns the working-memory bound of one portable operation.
+
+    Returns:
+        Integer, bytes; see `set_memory_limit`.
+
+    Example:
+
+    >>> keras_shiftadd.ops.memory_limit()
+    67108864
+    """
     return _limit
 
 

@@ -31,7 +31,9 @@ def normalize_gradient(kernel: Any, scale: Any = 0.2) -> Any:
 
     Example:
 
-    >>> w = keras_shiftadd.ops.normalize_gradient(layer.kernel, scale=0.2)
+    >>> kernel = keras.random.normal((3, 3, 3, 16))
+    >>> keras_shiftadd.ops.normalize_gradient(kernel, scale=0.2).shape
+    (3, 3, 3, 16)
 
     Reference:
         - [Chen et al., 2020](https://arxiv.org/abs/1912.13200), equations 12 and 13, with the L1

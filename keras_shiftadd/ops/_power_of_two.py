@@ -18,6 +18,21 @@ def quantized_exponents(weight_bits: int, max_exponent: int = 0) -> range:
 
     One bit of a weight is its sign; the others count `2 ** (weight_bits - 1)` exponents down from
     `max_exponent`, not below the smallest normal float32.
+
+    Args:
+        weight_bits: Integer, 2 to 8.
+        max_exponent: Integer, the exponent of the largest magnitude.
+
+    Returns:
+        A `range` of integers.
+
+    Raises:
+        ValueError: If `weight_bits` or `max_exponent` is out of range.
+
+    Example:
+
+    >>> list(keras_shiftadd.ops.quantized_exponents(3))
+    [-3, -2, -1, 0]
     """
     _check_bits(weight_bits, max_exponent)
     lowest = max_exponent - 2 ** (weight_bits - 1) + 1
@@ -28,6 +43,21 @@ def sign_exponent_exponents(weight_bits: int, max_exponent: int = 0) -> range:
     """Returns the exponents of the `"sign_exponent"` form, in increasing order.
 
     As this form has a zero, there is one exponent less than in the other forms.
+
+    Args:
+        weight_bits: Integer, 2 to 8.
+        max_exponent: Integer, the exponent of the largest magnitude.
+
+    Returns:
+        A `range` of integers.
+
+    Raises:
+        ValueError: If `weight_bits` or `max_exponent` is out of range.
+
+    Example:
+
+    >>> list(keras_shiftadd.ops.sign_exponent_exponents(3))
+    [-2, -1, 0]
     """
     exponents = quantized_exponents(weight_bits, max_exponent)
     full = 2 ** (weight_bits - 1)

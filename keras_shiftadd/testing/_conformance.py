@@ -81,6 +81,12 @@ def check_serialization(
 
     Raises:
         ConformanceError: If the config changes, or predictions differ after loading.
+
+    Example:
+
+    >>> keras_shiftadd.testing.check_serialization(
+    ...     keras_shiftadd.layers.ShiftDense, {"units": 4}, (2, 8)
+    ... )
     """
     layer = layer_class(**init_kwargs)
     config = layer.get_config()
@@ -115,6 +121,12 @@ def check_build(
 
     Raises:
         ConformanceError: If weights appear before `build` or with the first call.
+
+    Example:
+
+    >>> keras_shiftadd.testing.check_build(
+    ...     keras_shiftadd.layers.ShiftDense, {"units": 4}, (2, 8)
+    ... )
     """
     layer = layer_class(**init_kwargs)
     _require(not layer.weights, "there are weights before `build`")
@@ -139,6 +151,12 @@ def check_shapes(
 
     Raises:
         ConformanceError: If they differ.
+
+    Example:
+
+    >>> keras_shiftadd.testing.check_shapes(
+    ...     keras_shiftadd.layers.ShiftDense, {"units": 4}, (2, 8)
+    ... )
     """
     layer = layer_class(**init_kwargs)
     real = layer(_inputs(input_shape))
@@ -167,6 +185,12 @@ def check_training_step(
 
     Raises:
         ConformanceError: If a trainable weight stays, or any weight is not finite afterwards.
+
+    Example:
+
+    >>> keras_shiftadd.testing.check_training_step(
+    ...     keras_shiftadd.layers.ShiftDense, {"units": 4}, (2, 8)
+    ... )
     """
     layer = layer_class(**init_kwargs)
     # The normalisation keeps layers with large outputs in the range of an ordinary loss.
@@ -212,6 +236,12 @@ def check_mixed_precision(
     Raises:
         ConformanceError: If the output has another dtype than the policy's compute dtype, a
             weight another than float32, or values differ by more than the inputs' rounding.
+
+    Example:
+
+    >>> keras_shiftadd.testing.check_mixed_precision(
+    ...     keras_shiftadd.layers.ShiftDense, {"units": 4}, (2, 8), policy="mixed_bfloat16"
+    ... )
     """
     full = layer_class(**init_kwargs)
     low = layer_class(**init_kwargs, dtype=policy)
@@ -248,6 +278,12 @@ def check_data_formats(
 
     Raises:
         ConformanceError: If shapes or values differ.
+
+    Example:
+
+    >>> keras_shiftadd.testing.check_data_formats(
+    ...     keras_shiftadd.layers.ShiftConv2D, {"filters": 4, "kernel_size": 3}, (2, 8, 8, 3)
+    ... )
     """
     arguments = {**init_kwargs, "data_format": "channels_last"}
     last = layer_class(**arguments)
@@ -284,6 +320,15 @@ def check_gradients(
 
     Raises:
         ConformanceError: If an output or a gradient differs by more.
+
+    Example:
+
+    >>> def reference(x, weights, upstream):
+    ...     (kernel,) = weights
+    ...     return x @ kernel, upstream @ kernel.T, [x.T @ upstream]
+    >>> keras_shiftadd.testing.check_gradients(
+    ...     keras.layers.Dense, {"units": 4, "use_bias": False}, (2, 8), reference
+    ... )
     """
     layer = layer_class(**init_kwargs)
     layer.build(input_shape)

@@ -23,6 +23,12 @@ def function_gradients(
 
     Returns:
         The output, and one gradient for each input, as NumPy arrays.
+
+    Example:
+
+    >>> x = numpy.array([1.0, -2.0], "float32")
+    >>> keras_shiftadd.testing.function_gradients(keras.ops.square, [x], upstream=1 + 0 * x)
+    (array([1., 4.], dtype=float32), [array([ 2., -4.], dtype=float32)])
     """
     tensors = [ops.convert_to_tensor(value) for value in inputs]
     upstream = ops.convert_to_tensor(upstream)
@@ -64,6 +70,15 @@ def layer_gradients(layer: keras.layers.Layer, inputs: Any, upstream: Any) -> tu
     Returns:
         `(outputs, input_gradient, variable_gradients)`, the last a list in the order of
         `layer.trainable_variables`, as NumPy arrays.
+
+    Example:
+
+    >>> layer = keras_shiftadd.layers.AdderDense(4)
+    >>> layer.build((None, 8))
+    >>> x, upstream = numpy.ones((2, 8), "float32"), numpy.ones((2, 4), "float32")
+    >>> outputs, dx, (dkernel, dbias) = keras_shiftadd.testing.layer_gradients(layer, x, upstream)
+    >>> dkernel.shape
+    (8, 4)
     """
     variables = layer.trainable_variables
     frozen = [v.value for v in layer.non_trainable_variables]

@@ -77,7 +77,14 @@ def _ungrouped(kernel: Array, shape: tuple[int, ...]) -> Array:
 
 
 def depthwise_as_grouped(kernel: Array) -> Array:
-    """Returns a depthwise kernel `(*size, channels, multiplier)` as that of a grouped conv."""
+    """Returns a depthwise kernel as that of a convolution with a group a channel.
+
+    Args:
+        kernel: Array `(*kernel_size, channels, depth_multiplier)`.
+
+    Returns:
+        Array `(*kernel_size, 1, channels * depth_multiplier)`.
+    """
     *size, channels, multiplier = kernel.shape
     return np.reshape(kernel, (*size, 1, channels * multiplier))
 
@@ -89,7 +96,18 @@ def conv(
     padding: str = "valid",
     dilation_rate: int | tuple[int, ...] = 1,
 ) -> Array:
-    """Convolution, channels last; the number of groups follows from the shapes."""
+    """Convolution, channels last; the number of groups follows from the shapes.
+
+    Args:
+        x: Array `(batch, *sizes, channels)`.
+        kernel: Array `(*kernel_size, channels // groups, filters)`.
+        strides: Integer or a tuple of one integer a spatial axis.
+        padding: `"valid"`, `"same"` or `"causal"`.
+        dilation_rate: Integer or a tuple of one integer a spatial axis.
+
+    Returns:
+        Array `(batch, *output_sizes, filters)`.
+    """
     taps = _Taps(x.shape, kernel.shape[:-2], strides, padding, dilation_rate)
     groups, w = _grouped(x, kernel)
     padded = taps.pad(x)
@@ -108,7 +126,19 @@ def conv_gradients(
     padding: str = "valid",
     dilation_rate: int | tuple[int, ...] = 1,
 ) -> tuple[Array, Array]:
-    """Gradients of `conv` with respect to `x` and `kernel`."""
+    """Gradients of `conv`.
+
+    Args:
+        x: Array `(batch, *sizes, channels)`.
+        kernel: Array `(*kernel_size, channels // groups, filters)`.
+        upstream: Array of the shape of the output.
+        strides: Integer or a tuple of one integer a spatial axis.
+        padding: `"valid"`, `"same"` or `"causal"`.
+        dilation_rate: Integer or a tuple of one integer a spatial axis.
+
+    Returns:
+        The gradients with respect to `x` and to `kernel`.
+    """
     taps = _Taps(x.shape, kernel.shape[:-2], strides, padding, dilation_rate)
     groups, w = _grouped(x, kernel)
     padded = taps.pad(x)
@@ -128,7 +158,18 @@ def adder_conv(
     padding: str = "valid",
     dilation_rate: int | tuple[int, ...] = 1,
 ) -> Array:
-    """Adder convolution `-sum |x - w|`, channels last; padded positions contribute `-|w|`."""
+    """Adder convolution `-sum |x - w|`, channels last; padded positions contribute `-|w|`.
+
+    Args:
+        x: Array `(batch, *sizes, channels)`.
+        kernel: Array `(*kernel_size, channels // groups, filters)`.
+        strides: Integer or a tuple of one integer a spatial axis.
+        padding: `"valid"`, `"same"` or `"causal"`.
+        dilation_rate: Integer or a tuple of one integer a spatial axis.
+
+    Returns:
+        Array `(batch, *output_sizes, filters)`.
+    """
     taps = _Taps(x.shape, kernel.shape[:-2], strides, padding, dilation_rate)
     groups, w = _grouped(x, kernel)
     padded = taps.pad(x)
@@ -148,7 +189,20 @@ def adder_conv_gradients(
     dilation_rate: int | tuple[int, ...] = 1,
     gradient: str = "full_precision",
 ) -> tuple[Array, Array]:
-    """AdderNet's gradients of `adder_conv` with respect to `x` and `kernel`, not normalised."""
+    """AdderNet's gradients of `adder_conv`, not normalised.
+
+    Args:
+        x: Array `(batch, *sizes, channels)`.
+        kernel: Array `(*kernel_size, channels // groups, filters)`.
+        upstream: Array of the shape of the output.
+        strides: Integer or a tuple of one integer a spatial axis.
+        padding: `"valid"`, `"same"` or `"causal"`.
+        dilation_rate: Integer or a tuple of one integer a spatial axis.
+        gradient: `"full_precision"`, `"plain"` or `"sign"`; see `keras_shiftadd.ops.adder_conv`.
+
+    Returns:
+        The gradients with respect to `x` and to `kernel`.
+    """
     taps = _Taps(x.shape, kernel.shape[:-2], strides, padding, dilation_rate)
     groups, w = _grouped(x, kernel)
     padded = taps.pad(x)
@@ -168,13 +222,30 @@ def adder_conv_gradients(
 
 
 def normalize_gradient(gradient: Array, scale: float = 0.2) -> Array:
-    """AdderNet's rescaling of a kernel gradient: `scale * sqrt(k) * g / ||g||_1`."""
+    """AdderNet's rescaling of a kernel gradient: `scale * sqrt(k) * g / ||g||_1`.
+
+    Args:
+        gradient: Array of `k` elements, not all zero.
+        scale: Number.
+
+    Returns:
+        Array of the same shape.
+    """
     gradient = np.asarray(gradient, "float64")
     return scale * math.sqrt(gradient.size) * gradient / np.abs(gradient).sum()
 
 
 def round_to_power_of_two(weights: Array, weight_bits: int = 5, max_exponent: int = 0) -> Array:
-    """DeepShift-Q: `sign(w) * 2 ** round(log2 |w|)` with limited exponents."""
+    """DeepShift-Q: `sign(w) * 2 ** round(log2 |w|)` with limited exponents.
+
+    Args:
+        weights: Array of any shape.
+        weight_bits: Integer, 2 to 8.
+        max_exponent: Integer, the exponent of the largest magnitude.
+
+    Returns:
+        Array of the same shape.
+    """
     weights = np.asarray(weights, "float64")
     low = max(max_exponent - 2 ** (weight_bits - 1) + 1, -126)
     with np.errstate(divide="ignore"):

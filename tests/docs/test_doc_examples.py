@@ -19,7 +19,7 @@ NEEDS = {"export.md": ("ai_edge_litert", "tflite_micro")}
 
 
 @pytest.fixture
-def _settings_of_keras():
+def restored_settings():
     policy, limit = keras.config.dtype_policy(), ksa.ops.memory_limit()
     data_format = keras.config.image_data_format()
     yield
@@ -28,10 +28,9 @@ def _settings_of_keras():
     ksa.ops.set_memory_limit(limit)
 
 
+@pytest.mark.usefixtures("restored_settings")
 @pytest.mark.parametrize("page", doc_pages.PAGES, ids=lambda page: page.stem)
-def test_the_python_blocks_of_a_page_run_one_after_the_other(
-    page, tmp_path, monkeypatch, _settings_of_keras
-):
+def test_the_python_blocks_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch):
     for module in NEEDS.get(page.name, ()):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is missing; docs/installation.md says how to install it")

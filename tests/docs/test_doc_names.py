@@ -80,7 +80,7 @@ def test_a_docstring_describes_every_argument(value):
         for name in parameters(value)
         if not any(re.match(rf"    {name}\b.*:", line) for line in lines)
     ]
-    assert not missing or is_record(value) and set(missing) <= inherited_fields(value)
+    assert not missing or (is_record(value) and set(missing) <= inherited_fields(value))
 
 
 def inherited_fields(value):

@@ -57,6 +57,9 @@ LEARNING_RATES = {"hybrid": 0.1, "twin": 0.05}
 EPOCHS, QUICK_EPOCHS = 20, 3
 BATCH = 64
 CALIBRATION_SAMPLES = 256
+# What the .tflite may hold of an adder layer's differences at a time: with less, tflite-micro needs
+# less memory, and the file more operators.
+SCRATCH_BYTES = 32 * 1024
 
 
 def build_network(network: str, input_shape: tuple[int, ...], classes: int) -> keras.Model:
@@ -169,7 +172,11 @@ def export_and_measure(
     x_train, x_test = fold.standardise(fold.x_train), fold.standardise(fold.x_test)
     every = max(1, len(x_train) // CALIBRATION_SAMPLES)
     exported = ksa.export.to_tflite(
-        model, path, calibration_data=x_train[::every][:CALIBRATION_SAMPLES], verbose=0
+        model,
+        path,
+        calibration_data=x_train[::every][:CALIBRATION_SAMPLES],
+        max_scratch_bytes=SCRATCH_BYTES,
+        verbose=0,
     )
     predicted = {"float": model.predict(x_test, verbose=0).argmax(axis=1)}
     for runtime in ("litert", "tflite-micro"):

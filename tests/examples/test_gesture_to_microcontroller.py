@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import gesture_to_microcontroller as demo
+import numpy as np
+import pytest
+
+
+def save_easy_series(path: Path) -> str:
+    """Two classes that differ in sign."""
+    rng = np.random.default_rng(0)
+    y = np.arange(96) % 2
+    x = rng.normal(scale=0.1, size=(96, 16, 2)) + np.where(y, 1.0, -1.0)[:, None, None]
+    np.savez(path / "easy.npz", x=x, y=y)
+    return str(path / "easy.npz")
+
+
+def test_the_whole_way_from_a_file_of_series(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out"
+    demo.main(["--data", save_easy_series(tmp_path), "--quick", "--output", str(output)])
+    printed = capsys.readouterr().out
+    assert "accuracy, int8 in tflite-micro" in printed
+    assert "not meaningful" in printed
+    assert printed.count("With ordinary convolutions") == 2
+    assert sorted(file.name for file in output.iterdir()) == [
+        "confusion.png",
+        "hybrid-fold1.keras",
+        "hybrid-fold1.tflite",
+        "report.txt",
+        "training.png",
+        "twin-fold1.keras",
+        "twin-fold1.tflite",
+    ]
+    assert (output / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    assert (output / "training.png").read_bytes().startswith(b"\x89PNG")
+    assert (output / "report.txt").read_text() in printed
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["easy.npz", "out"]
+
+
+@pytest.mark.parametrize("shape", [(128, 6), (28, 28, 1), (8, 8, 1), (5, 1)])
+def test_the_twin_differs_in_its_operators_only(shape: tuple[int, ...]) -> None:
+    hybrid, twin = (demo.build_network(name, shape, 7) for name in ("hybrid", "twin"))
+    operators = [getattr(layer, "operator", None) for layer in hybrid.layers]
+    assert {"shift", "adder"} <= set(operators)
+    assert [layer.output.shape for layer in hybrid.layers] == [
+        layer.output.shape for layer in twin.layers
+    ]
+    assert hybrid.count_params() == twin.count_params()
+    assert not any(hasattr(layer, "operator") for layer in twin.layers)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "absent.npz"], "no such file"),
+        (["--epochs", "0"], "--epochs must be at least 1"),
+        (["--folds", "9"], "--folds must be 1 to 3"),
+        (["--limit", "1"], "--limit must be at least 8"),
+    ],
+)
+def test_a_wrong_argument_ends_with_one_message(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out"
+    with pytest.raises(SystemExit) as stopped:
+        demo.main([*arguments, "--output", str(output)])
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_an_output_that_is_a_file_ends_with_one_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").write_text("")
+    data = save_easy_series(tmp_path)
+    with pytest.raises(SystemExit):
+        demo.main(["--data", data, "--output", str(tmp_path / "out")])
+    assert "out" in capsys.readouterr().err

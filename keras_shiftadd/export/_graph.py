@@ -152,7 +152,9 @@ def _read_functional(model: keras.Model, sources: Sequence[Node], nodes: list[No
 
 
 def _references(value: Any) -> list[tuple[str, int, int]]:
-    """`["name", 0, 0]`, or a list of such, as a list."""
+    """`["name", 0, 0]`, or a list or dictionary of such, as a list."""
+    if isinstance(value, dict):
+        value = list(value.values())
     if value and isinstance(value[0], str):
         return [(value[0], value[1], value[2])]
     return [(name, call, tensor) for name, call, tensor in value]

@@ -43,7 +43,7 @@ class Interpreter:
 
     Raises:
         ValueError: If `runtime` is unknown, or the file is not a .tflite file with one input and
-            one output.
+            one output for one sample.
         FileNotFoundError: If there is no such file.
         ImportError: If the runtime is not installed.
         RuntimeError: If the runtime refuses the model, or the arena is too small.
@@ -82,6 +82,12 @@ class Interpreter:
             self._runtime = MicroRuntime(content, arena_size)
         self.input_details = TensorDetails(**self._runtime.details("input"))
         self.output_details = TensorDetails(**self._runtime.details("output"))
+        for shape in (self.input_details.shape, self.output_details.shape):
+            if not shape or shape[0] != 1:
+                raise ValueError(
+                    "A model must take and give one sample at a time, with a first axis of 1. "
+                    f"Received: {self.path} with a tensor of shape {shape}."
+                )
 
     @property
     def arena_bytes(self) -> int | None:

@@ -107,7 +107,9 @@ def to_tflite(
     expected = calibrated
     if evaluation_data is not None:
         progress.stage(f"predicting {len(evaluation)} samples with the model")
-        expected = np.asarray(model.predict(evaluation, batch_size=32, verbose=0), np.float32)
+        expected = _only_output(
+            model.predict(_as_input(model, evaluation), batch_size=32, verbose=0)
+        )
     else:
         _check_rebuilt(model, calibration, calibrated)
     progress.stage("writing the operators")
@@ -118,10 +120,23 @@ def to_tflite(
     return replace(report, path=target, audit=replace(report.audit, path=target))
 
 
+def _as_input(model: keras.Model, data: np.ndarray) -> Any:
+    """The data in the structure in which the model takes its one input."""
+    if isinstance(model, keras.Sequential):
+        return data
+    return keras.tree.pack_sequence_as(model.input, [data])
+
+
+def _only_output(outputs: Any) -> np.ndarray:
+    """The output of a model, which may come in a list or a dictionary."""
+    [output] = keras.tree.flatten(outputs)
+    return np.asarray(keras.ops.convert_to_numpy(output), np.float32)
+
+
 def _check_rebuilt(model: keras.Model, data: np.ndarray, calibrated: np.ndarray) -> None:
     """Raises if the layers, run one by one, do not compute what the model does."""
     few, _ = next(batches(data))
-    expected = np.asarray(keras.ops.convert_to_numpy(model(few, training=False)), np.float32)
+    expected = _only_output(model(_as_input(model, few), training=False))
     error = np.max(np.abs(expected - calibrated[: len(few)]))
     # Half-precision layers round differently when they are not fused.
     if error > 0.02 * max(float(np.max(np.abs(expected))), 1e-6):

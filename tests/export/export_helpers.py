@@ -6,12 +6,22 @@ about 2 steps; the adder's differences cost one more.
 
 import keras
 import numpy as np
+import pytest
 
 from keras_shiftadd import export
 
+# JAX compiles each layer anew, which takes seconds for an adder layer.
+not_on_jax = pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="does not depend on the backend, and is slow on JAX"
+)
 MOST_STEPS = 4.5
 MOST_RELATIVE = 0.05
 BETWEEN_RUNTIMES = 1
+
+
+def normal(*shape: int, count: int = 24) -> np.ndarray:
+    """Normally distributed samples, always the same."""
+    return np.random.default_rng(0).normal(size=(count, *shape)).astype("float32")
 
 
 def sequential(shape: tuple[int, ...], *layers: keras.layers.Layer) -> keras.Sequential:

@@ -2,16 +2,18 @@
 
 import numpy as np
 import pytest
-from export_helpers import sequential
+from export_helpers import normal, sequential
 from keras import layers
 
 from keras_shiftadd import export
 
 
-@pytest.fixture
-def content(samples, to_file):
+@pytest.fixture(scope="module")
+def content(tmp_path_factory):
     model = sequential((8, 8, 3), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(3))
-    return to_file(model, samples(8, 8, 3)).read_bytes()
+    path = tmp_path_factory.mktemp("damage") / "whole.tflite"
+    export.to_tflite(model, path, normal(8, 8, 3), verbose=0)
+    return path.read_bytes()
 
 
 @pytest.mark.parametrize("read", [export.audit, export.Interpreter])

@@ -30,6 +30,7 @@ class Subclassed(keras.Model):
 
 @pytest.fixture
 def model():
+    # Built anew for each test: some change its weights.
     return sequential((6, 6, 2), layers.Conv2D(3, 3), layers.Flatten(), layers.Dense(4))
 
 

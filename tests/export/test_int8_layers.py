@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from export_helpers import hold, sequential
+from export_helpers import hold, not_on_jax, sequential
 from keras import layers
 
 from keras_shiftadd import export
@@ -114,7 +114,7 @@ def test_adder_with_an_activation(samples, to_file):
     hold(sequential((8, 8, 3), layer), samples(8, 8, 3), to_file, most_steps=10.0, between=3)
 
 
-@pytest.mark.parametrize("form", ["quantized", "sign_exponent", "dense"])
+@pytest.mark.parametrize("form", ["quantized", "sign_exponent", "dense"][EVERYWHERE])
 def test_shift_kernels_stay_powers_of_two_behind_a_folded_normalization(form, samples, to_file):
     model = sequential(
         (8, 8, 3),
@@ -131,6 +131,7 @@ def test_shift_kernels_stay_powers_of_two_behind_a_folded_normalization(form, sa
     assert operator.powers_of_two
 
 
+@not_on_jax
 @pytest.mark.parametrize("bits", [(16, 16), (4, 4), (2, 6)])
 def test_fixed_point_activations_of_a_shift_layer(bits, samples, to_file):
     layer = ksa_layers.ShiftConv2D(6, 3, activation_bits=bits)

@@ -4,16 +4,19 @@ import sys
 
 import numpy as np
 import pytest
-from export_helpers import sequential
+from export_helpers import normal, sequential
 from keras import layers
+from tflite_files import FileBuilder
 
 from keras_shiftadd import export
 
 
-@pytest.fixture
-def file_and_data(samples, to_file):
-    data = samples(6, 5, 2)
-    return to_file(sequential((6, 5, 2), layers.Conv2D(3, 3)), data), data
+@pytest.fixture(scope="module")
+def file_and_data(tmp_path_factory):
+    data = normal(6, 5, 2)
+    path = tmp_path_factory.mktemp("interpreter") / "model.tflite"
+    export.to_tflite(sequential((6, 5, 2), layers.Conv2D(3, 3)), path, data, verbose=0)
+    return path, data
 
 
 @pytest.mark.parametrize("runtime", export.RUNTIMES)
@@ -104,3 +107,22 @@ def test_missing_runtime_names_its_installation(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=command):
         export.Interpreter(file_and_data[0], runtime)
+
+
+@pytest.mark.parametrize("runtime", export.RUNTIMES)
+def test_float_files_run(runtime, tmp_path):
+    builder = FileBuilder()
+    builder.operator("ABS", [builder.tensor((1, 4))], [builder.tensor((1, 4))])
+    path = builder.write(tmp_path / "float.tflite")
+    values = np.float32([[-1.5, 0.0, 2.5, -3.0]])
+    interpreter = export.Interpreter(path, runtime)
+    assert interpreter.input_details.dtype == np.float32
+    np.testing.assert_array_equal(interpreter.predict(values), np.abs(values))
+
+
+def test_files_for_several_samples_are_refused(tmp_path):
+    builder = FileBuilder()
+    builder.operator("ABS", [builder.tensor((3, 4))], [builder.tensor((3, 4))])
+    path = builder.write(tmp_path / "batch.tflite")
+    with pytest.raises(ValueError, match="one sample at a time"):
+        export.Interpreter(path)

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import gesture_to_microcontroller as demo
+import keras
 import numpy as np
 import pytest
 
@@ -14,6 +15,10 @@ def save_easy_series(path: Path) -> str:
     return str(path / "easy.npz")
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax",
+    reason="JAX compiles each layer for half a minute; the tests of the export run there",
+)
 def test_the_whole_way_from_a_file_of_series(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -71,7 +71,7 @@ def build_network(network: str, input_shape: tuple[int, ...], classes: int) -> k
     for operator, channels, kernel, stride in BLOCKS_1D if rank == 1 else BLOCKS_2D:
         if network == "twin":
             operator = "conv"
-        stride = stride if min(sizes) >= 8 else 1  # small images keep what they have
+        stride = stride if min(sizes) >= 6 else 1  # small images keep what they have
         sizes = tuple(-(-size // stride) for size in sizes)
         # Weight decay draws weights towards zero. Adder weights are places, not factors: theirs
         # is left out.
@@ -214,7 +214,12 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help=f"default {EPOCHS}; {QUICK_EPOCHS} if --quick")
     parser.add_argument("--folds", type=int, help="default 3 for gestures, else 1; 1 if --quick")
     parser.add_argument("--seed", type=int, default=0, help="of weights, order and random splits")
-    parser.add_argument("--limit", type=int, help="use at most this many training samples")
+    parser.add_argument(
+        "--limit",
+        type=int,
+        help=f"use at most this many training samples, 0 for all; default "
+        f"{demo_data.IMAGE_LIMIT} for the image sets with a test split of their own",
+    )
     parser.add_argument("--output", type=Path, default=Path("runs/demo"), help="folder to write to")
     parser.add_argument("--quick", action="store_true", help="few epochs, one fold: a smoke run")
     options = parser.parse_args(arguments)
@@ -224,7 +229,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         options.folds = 1
     if options.limit is None and options.quick:
         options.limit = 4000
-    for name, least in (("epochs", 1), ("seed", 0), ("limit", 8)):
+    for name, least in (("epochs", 1), ("seed", 0), ("limit", 0)):
         value = getattr(options, name)
         if value is not None and value < least:
             parser.error(f"--{name} must be at least {least}. Received: {value}.")
@@ -243,7 +248,7 @@ def main(arguments: list[str] | None = None) -> None:
     first = data.folds[0]
     print(
         f"{data.name}: samples {first.x_train.shape[1:]}, {len(data.classes)} classes, "
-        f"{len(data.folds)} fold(s), {data.split}.\n"
+        f"{report.folds(len(data.folds))}, {data.split}.\n"
         f"Keras {keras.__version__} on {keras.backend.backend()}, "
         f"keras_shiftadd {ksa.__version__}."
     )

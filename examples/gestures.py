@@ -7,6 +7,7 @@ physiotherapy exercise recognition"), as one NumPy file.
 
 import importlib.metadata
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -26,21 +27,29 @@ class Recordings:
     names: list[str]
 
 
-def load_recordings() -> Recordings:
-    """Reads the recordings without importing seglearn, whose own imports are not needed here."""
+def packaged_file(package: str, name: str) -> Path:
+    """Finds a file of an installed package.
+
+    Raises:
+        ImportError: If the package is not installed.
+        FileNotFoundError: If it has no such file.
+    """
     try:
-        files = importlib.metadata.files("seglearn") or []
+        files = importlib.metadata.files(package) or []
     except importlib.metadata.PackageNotFoundError:
         raise ImportError(
-            "The gestures come with the package seglearn, which is not installed. "
-            "Install it: pip install seglearn"
+            f"The data come with the package {package}, which is not installed. "
+            f"Install it: pip install {package}"
         ) from None
-    path = next((f.locate() for f in files if f.name == "watch_dataset.npy"), None)
-    if path is None:
-        raise FileNotFoundError(
-            "The installed seglearn has no watch_dataset.npy. Install version 1.2.5."
-        )
-    content = np.load(str(path), allow_pickle=True).item()
+    for file in files:
+        if file.name == name:
+            return Path(str(file.locate()))
+    raise FileNotFoundError(f"The installed {package} has no file {name}. Install it again.")
+
+
+def load_recordings() -> Recordings:
+    """Reads the recordings without importing seglearn, whose own imports are not needed here."""
+    content = np.load(packaged_file("seglearn", "watch_dataset.npy"), allow_pickle=True).item()
     return Recordings(
         series=[np.asarray(series, np.float32) for series in content["X"]],
         exercises=np.asarray(content["y"], np.int64),

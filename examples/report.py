@@ -15,22 +15,27 @@ _ROWS = (
 )
 
 
+def folds(count: int) -> str:
+    """Writes the number of folds."""
+    return "1 fold" if count == 1 else f"{count} folds"
+
+
 def side_by_side(results: dict[str, list[dict[str, float]]]) -> str:
     """Writes mean (and standard deviation over the folds) of all figures, a column a network.
 
     Args:
         results: For each network, the figures of each fold.
     """
-    folds = len(next(iter(results.values())))
+    count = len(next(iter(results.values())))
     networks = list(results)
-    lines = [f"{f'Mean of {folds} fold(s)':<44}" + "".join(f"{n:>20}" for n in networks)]
+    lines = [f"{f'Mean of {folds(count)}':<44}" + "".join(f"{n:>20}" for n in networks)]
     lines.append("-" * len(lines[0]))
     for key, label, form, spread in _ROWS:
         cells = []
         for network in networks:
             values = [result[key] for result in results[network]]
             cell = form.format(np.mean(values))
-            if spread and folds > 1:
+            if spread and count > 1:
                 cell += f" ± {100 * np.std(values, ddof=1):.1f}"
             cells.append(cell)
         lines.append(f"{label:<44}" + "".join(f"{cell:>20}" for cell in cells))

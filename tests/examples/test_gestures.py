@@ -53,6 +53,11 @@ def test_missing_seglearn_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         gestures.load_recordings()
 
 
+def test_a_packaged_file_that_is_absent_is_named() -> None:
+    with pytest.raises(FileNotFoundError, match=r"numpy has no file absent\.csv"):
+        gestures.packaged_file("numpy", "absent.csv")
+
+
 def test_real_recordings_give_the_known_number_of_windows() -> None:
     try:
         recordings = gestures.load_recordings()

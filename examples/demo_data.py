@@ -222,7 +222,7 @@ def _check_folds(folds: int | None, most: int) -> None:
 
 
 def _limited(fold: Fold, limit: int | None, rng: np.random.Generator) -> Fold:
-    """At most `limit` samples for training and `TEST_LIMIT`, or a quarter of `limit`, to test."""
+    """At most `limit` samples for training and `TEST_LIMIT`, or a tenth of `limit`, to test."""
 
     def choose(count: int, most: int | None) -> np.ndarray:
         if most is None or count <= most:
@@ -230,7 +230,7 @@ def _limited(fold: Fold, limit: int | None, rng: np.random.Generator) -> Fold:
         return np.sort(rng.permutation(count)[:most])
 
     train = choose(len(fold.x_train), limit)
-    test = choose(len(fold.x_test), min(TEST_LIMIT, limit // 4) if limit else TEST_LIMIT)
+    test = choose(len(fold.x_test), min(TEST_LIMIT, max(20, limit // 10)) if limit else TEST_LIMIT)
     return Fold(
         fold.x_train[train], fold.y_train[train], fold.x_test[test], fold.y_test[test], fold.augment
     )

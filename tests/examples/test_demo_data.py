@@ -57,7 +57,7 @@ def test_the_same_seed_gives_the_same_split(tmp_path: Path, rng: np.random.Gener
 def test_limit_bounds_the_training_samples(tmp_path: Path, rng: np.random.Generator) -> None:
     path = save(tmp_path, x=rng.normal(size=(400, 8, 1)), y=np.arange(400) % 2)
     fold = demo_data.load(path, folds=1, seed=0, limit=100).folds[0]
-    assert (len(fold.x_train), len(fold.x_test)) == (100, 25)
+    assert (len(fold.x_train), len(fold.x_test)) == (100, 20)
 
 
 X, Y = np.zeros((8, 16, 2)), np.arange(8) % 2

@@ -4,8 +4,8 @@ _MIB = 2**20
 _MINIMUM = _MIB
 _limit = 64 * _MIB
 
-# TensorFlow may run ten iterations of a loop at once, and an iteration holds up to three tensors
-# of the size of a chunk: a chunk of a thirty-second of the limit keeps all of them inside it.
+# All kernel taps of a chunk may be in flight at once (TensorFlow), and each holds up to three
+# tensors of the size of a chunk; allocators keep some of what is freed.
 _CHUNKS_IN_FLIGHT = 32
 
 
@@ -29,9 +29,10 @@ def set_memory_limit(limit: int) -> None:
     The L1 distance of an adder layer has no matrix product behind it: written as one broadcast
     it would allocate `pixels * kernel_elements * filters` numbers. The portable operations work
     through that volume in chunks instead. The bound covers everything that an operation holds
-    beside its inputs, its outputs and their gradients. Two copies are outside of it and documented
-    where they arise: the transposed copy of a `"channels_first"` tensor, and the interleaved
-    input gradient of a strided layer.
+    beside its inputs, its outputs and their gradients, with three exceptions: on TensorFlow and
+    torch the chunks of a result are copied once when they are joined; a `"channels_first"` tensor
+    is transposed; and the input gradient of a strided layer is interleaved. Each is one copy of
+    the tensor in question.
 
     The limit is read when an operation is traced: set it before the first call of a model.
 

@@ -128,7 +128,7 @@ class ProgressLine(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Prints the bar."""
-        done, epochs = epoch + 1, self.params["epochs"]
+        done, epochs, logs = epoch + 1, self.params["epochs"], logs or {}
         left = (time.monotonic() - self.start) * (epochs - done) / done
         filled = 24 * done // epochs
         bar = "#" * filled + "." * (24 - filled)

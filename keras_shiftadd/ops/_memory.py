@@ -1,12 +1,14 @@
 """The bound on the working memory of the portable operations."""
 
+import keras
+
 _MIB = 2**20
 _MINIMUM = _MIB
 _limit = 64 * _MIB
 
-# All kernel taps of a chunk may be in flight at once (TensorFlow), and each holds up to three
-# tensors of the size of a chunk; allocators keep some of what is freed.
-_CHUNKS_IN_FLIGHT = 32
+# Each kernel tap of a chunk holds up to three tensors of the size of a chunk, and allocators keep
+# some of what is freed. TensorFlow works on several taps, and on both gradients, at once.
+_CHUNKS_IN_FLIGHT = {"tensorflow": 64, "jax": 32, "torch": 32}
 
 
 def memory_limit() -> int:
@@ -59,4 +61,4 @@ def set_memory_limit(limit: int) -> None:
 
 def chunk_elements(itemsize: int) -> int:
     """Returns how many elements of `itemsize` bytes one chunk may hold."""
-    return max(1, _limit // _CHUNKS_IN_FLIGHT // itemsize)
+    return max(1, _limit // _CHUNKS_IN_FLIGHT[keras.backend.backend()] // itemsize)

@@ -196,7 +196,7 @@ def export_and_measure(
             if not operator.powers_of_two
         ),
         file_bytes=exported.size_bytes,
-        arena_bytes=interpreter.arena_bytes,
+        arena_bytes=interpreter.arena_bytes or 0,
     )
     return result, predicted["tflite-micro"]
 

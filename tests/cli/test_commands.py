@@ -9,6 +9,8 @@ import pytest
 import keras_shiftadd as ksa
 from keras_shiftadd.cli import main
 
+EXPORT_EXTRA = "ai-edge-litert is missing: pip install 'keras-shiftadd[export]'"
+
 
 def one_error_line(capsys):
     """The message on stderr, which is one line and no traceback."""
@@ -42,7 +44,7 @@ def test_summary_of_a_model_with_open_sizes_takes_input_shape(open_model_file, c
 class TestExport:
     @pytest.fixture(autouse=True)
     def _needs_litert(self):
-        pytest.importorskip("ai_edge_litert")
+        pytest.importorskip("ai_edge_litert", reason=EXPORT_EXTRA)
 
     @pytest.fixture
     def samples(self, tmp_path, rng):
@@ -93,7 +95,7 @@ class TestAudit:
     @pytest.fixture
     def exported(self, tmp_path, rng):
         """Writes the .tflite file of one layer."""
-        pytest.importorskip("ai_edge_litert")
+        pytest.importorskip("ai_edge_litert", reason=EXPORT_EXTRA)
 
         def write(layer):
             model = keras.Sequential([keras.Input((6, 6, 2)), layer])
@@ -128,7 +130,7 @@ class TestAudit:
         assert main(["audit", file, *allowed]) == 0
 
     def test_file_that_is_no_tflite_is_refused(self, tmp_path, capsys):
-        pytest.importorskip("ai_edge_litert")
+        pytest.importorskip("ai_edge_litert", reason=EXPORT_EXTRA)
         (tmp_path / "model.tflite").write_bytes(b"something else")
         assert main(["audit", str(tmp_path / "model.tflite")]) == 2
         assert "model.tflite" in one_error_line(capsys)

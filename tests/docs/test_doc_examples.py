@@ -29,7 +29,7 @@ def restored_settings():
 
 
 @pytest.mark.usefixtures("restored_settings")
-@pytest.mark.parametrize("page", doc_pages.PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*doc_pages.PAGES, doc_pages.README], ids=lambda page: page.stem)
 def test_the_python_blocks_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch):
     for module in NEEDS.get(page.name, ()):
         if importlib.util.find_spec(module) is None:

@@ -62,7 +62,7 @@ def test_real_recordings_give_the_known_number_of_windows() -> None:
     try:
         recordings = gestures.load_recordings()
     except ImportError:
-        pytest.skip("seglearn is not installed")
+        pytest.skip("seglearn is missing: pip install 'keras-shiftadd[examples]'")
     windows, labels = gestures.cut_windows(recordings, np.arange(1, 11), gestures.TEST_STEP)
     assert windows.shape == (3605, 128, 6)
     assert len(np.unique(labels)) == len(recordings.names) == 7

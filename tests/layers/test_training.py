@@ -105,3 +105,18 @@ def test_a_regulariser_of_a_decomposed_kernel_reaches_the_loss():
 def test_float16_with_a_normalised_gradient_warns_of_the_loss_scale():
     with pytest.warns(UserWarning, match="cancels the loss scale"):
         L.AdderDense(3, dtype="mixed_float16").build((None, 4))
+
+
+@pytest.mark.filterwarnings("ignore:An adder layer brings its kernel gradient")
+@pytest.mark.parametrize(
+    ("policy", "auto_scale_loss"),
+    [("float32", True), ("mixed_bfloat16", True), ("mixed_float16", False)],
+)
+def test_the_step_has_the_stated_norm_under_every_recommended_policy(rng, policy, auto_scale_loss):
+    layer = L.AdderDense(4, use_bias=False, dtype=policy)
+    model = keras.Sequential([keras.Input((5,)), layer, keras.layers.BatchNormalization()])
+    before = np.array(layer.get_weights()[0])
+    model.compile(keras.optimizers.SGD(0.1), "mse", auto_scale_loss=auto_scale_loss)
+    model.fit(rng.normal(size=(8, 5)), rng.normal(size=(8, 4)), batch_size=8, verbose=0)
+    step = np.abs(layer.get_weights()[0] - before).sum()
+    assert abs(step / (0.1 * 0.2 * np.sqrt(before.size)) - 1) < 1e-3

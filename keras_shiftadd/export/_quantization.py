@@ -9,7 +9,8 @@ INT8_MIN, INT8_MAX = -128, 127
 # free for the sum that it is added to.
 _LARGEST_BIAS = 2.0**30
 _SMALLEST_SCALE = 1e-12
-_FINEST_STEP = 2.0**-12
+# LiteRT's kernels (XNNPACK) take factors below 256 from the steps of a sum to those of its result.
+_FINEST_STEP = 2.0**-7
 
 
 @dataclass(frozen=True)

@@ -193,3 +193,18 @@ def test_named_input_and_output(samples, to_file):
 def test_half_precision_model(samples, to_file):
     layer = layers.Conv2D(4, 3, dtype="mixed_bfloat16")
     hold(sequential((8, 8, 3), layer), samples(8, 8, 3), to_file)
+
+
+@pytest.mark.parametrize("runtime", export.RUNTIMES)
+def test_a_classifier_behind_dead_units_still_loads(tmp_path, rng, runtime):
+    # The classifier reads zeros only, and puts out its tiny bias: far finer than the steps in which
+    # it sums, of which its output has at most 128.
+    dead = layers.Dense(4, activation="relu", bias_initializer=keras.initializers.Constant(-100.0))
+    biases = keras.initializers.Constant(1e-9)
+    model = sequential((5,), dead, layers.Dense(3, bias_initializer=biases))
+    data = rng.normal(size=(16, 5)).astype("float32")
+    path = tmp_path / "model.tflite"
+    export.to_tflite(model, path, data, verbose=0)
+    interpreter = export.Interpreter(path, runtime)
+    error = np.abs(interpreter.predict(data) - predict(model, data)).max()
+    assert error <= 65 * interpreter.output_details.scale

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from keras_shiftadd.ops._power_of_two import straight_through
-from keras_shiftadd.ops._tensors import plain_tensor
+from keras_shiftadd.ops._tensors import plain_tensor, wide_tensor
 
 
 def round_to_fixed_point(inputs: Any, integer_bits: int = 16, fraction_bits: int = 16) -> Any:
@@ -36,7 +36,7 @@ def round_to_fixed_point(inputs: Any, integer_bits: int = 16, fraction_bits: int
     """
     check_fixed_point_bits(integer_bits, fraction_bits)
     inputs = plain_tensor(inputs)
-    wide = inputs if "float64" in str(inputs.dtype) else ops.cast(inputs, "float32")
+    wide = wide_tensor(inputs)
     limit = 2.0 ** (integer_bits - 1)
     step = 2.0**-fraction_bits
     rounded = ops.clip(ops.floor(wide / step) * step, -limit, limit - step)

@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_shiftadd.ops._tensors import plain_tensor
+from keras_shiftadd.ops._tensors import wide_tensor
 
 # 2**-126 is the smallest normal float32. Backends flush smaller numbers to zero or not, as they
 # like, so a kernel never uses them.
@@ -92,7 +92,7 @@ def round_to_power_of_two(inputs: Any, weight_bits: int = 5, max_exponent: int =
         - [Elhoushi et al., 2021, DeepShift](https://arxiv.org/abs/1905.13298), section 3.1.
     """
     powers = [2.0**exponent for exponent in quantized_exponents(weight_bits, max_exponent)]
-    inputs = _float(inputs)
+    inputs = wide_tensor(inputs)
     # |w| rounds up from 2**e to 2**(e + 1) at their geometric mean.
     thresholds = [power / math.sqrt(2.0) for power in powers[1:]]
     thresholds = ops.convert_to_tensor(thresholds, dtype=inputs.dtype)
@@ -135,7 +135,7 @@ def power_of_two_from_sign_exponent(
     Reference:
         - [Elhoushi et al., 2021, DeepShift](https://arxiv.org/abs/1905.13298), section 3.2.
     """
-    sign, exponent = _float(sign), _float(exponent)
+    sign, exponent = wide_tensor(sign), wide_tensor(exponent)
     exponents = sign_exponent_exponents(weight_bits, max_exponent)
     magnitudes = _table_power(exponent, exponents)
     weights = ops.stop_gradient(ops.sign(ops.round(sign)) * magnitudes)
@@ -173,7 +173,7 @@ def zero_free_power_of_two(
         - [Li et al., 2023, DenseShift](https://arxiv.org/abs/2208.09708), the zero-free shift and
         the decomposition into sign and scale.
     """
-    sign, exponent = _float(sign), _float(exponent)
+    sign, exponent = wide_tensor(sign), wide_tensor(exponent)
     exponents = quantized_exponents(weight_bits, max_exponent)
     magnitudes = ops.stop_gradient(_table_power(exponent, exponents))
     weights = ops.where(sign < 0, -magnitudes, magnitudes)
@@ -204,12 +204,6 @@ def _table_power(exponent: Any, exponents: range) -> Any:
     index = ops.cast(ops.round(bounded), "int32") - exponents[0]
     powers = ops.take(ops.convert_to_tensor(table, dtype=exponent.dtype), index, axis=0)
     return ops.where(ops.isnan(exponent), exponent, powers)
-
-
-def _float(inputs: Any) -> Any:
-    """float32, or float64 where that is what came: thresholds must not move with the policy."""
-    inputs = plain_tensor(inputs)
-    return inputs if "float64" in str(inputs.dtype) else ops.cast(inputs, "float32")
 
 
 def _check_bits(weight_bits: int, max_exponent: int) -> None:

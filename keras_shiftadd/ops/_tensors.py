@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 from keras import ops
 
 
@@ -13,3 +14,14 @@ def plain_tensor(value: Any, dtype: str | None = None) -> Any:
     """
     tensor = ops.convert_to_tensor(value, dtype=dtype)
     return ops.cast(tensor, tensor.dtype)
+
+
+def wide_tensor(value: Any) -> Any:
+    """Returns `value` as a plain float32 tensor, or float64 where that is what came.
+
+    What rounds numbers works on these: its thresholds must not move with the policy.
+    """
+    tensor = plain_tensor(value)
+    if keras.backend.standardize_dtype(tensor.dtype) == "float64":
+        return tensor
+    return ops.cast(tensor, "float32")

@@ -1,0 +1,10 @@
+// What this library is. The text comes from the build: JSON, as SHIFTADD_MANIFEST.
+#include "shiftadd.h"
+
+#ifndef SHIFTADD_MANIFEST
+#define SHIFTADD_MANIFEST "{\"library\": \"kernels\"}"
+#endif
+
+extern "C" int32_t shiftadd_abi_version(void) { return SHIFTADD_ABI_VERSION; }
+
+extern "C" const char* shiftadd_manifest(void) { return SHIFTADD_MANIFEST; }

@@ -5,6 +5,4 @@
 #define SHIFTADD_MANIFEST "{\"library\": \"kernels\"}"
 #endif
 
-extern "C" int32_t shiftadd_abi_version(void) { return SHIFTADD_ABI_VERSION; }
-
 extern "C" const char* shiftadd_manifest(void) { return SHIFTADD_MANIFEST; }

@@ -80,16 +80,19 @@ SHIFTADD_EXPORT const char* shiftadd_error_message(int error);
  * with the same one at once. */
 typedef void (*shiftadd_task)(void* context, int64_t item, int32_t worker);
 
-/* How a kernel runs its loops. `parallel_for` returns when all items have run. Null stands for
- * the calling thread alone. Results do not depend on it. */
+/* How a kernel runs its loops. `parallel_for` runs all items, at most `threads` at once, and
+ * returns when they are done. Null stands for the calling thread alone. Results do not depend on
+ * it. Scratch memory grows with `threads`: ask for it with the same number. */
 typedef struct {
-  void (*parallel_for)(void* pool, int64_t items, shiftadd_task task, void* context);
+  void (*parallel_for)(void* pool, int32_t threads, int64_t items, shiftadd_task task,
+                       void* context);
   void* pool;
-  int32_t threads; /* at most this many items at once; scratch memory grows with it */
+  int32_t threads;
 } shiftadd_parallel;
 
-/* The library's own pool, made at first use; threads sleep between loops and survive no fork
- * (a child makes its own). A loop that finds it busy runs on its calling thread. */
+/* The library's own pool, made at first use; its threads sleep between loops, and a child of a
+ * fork makes its own. A loop that finds the pool busy runs on its calling thread. The result is
+ * this thread's copy, unchanged until this thread calls again. */
 SHIFTADD_EXPORT const shiftadd_parallel* shiftadd_default_parallel(void);
 
 /* Sets the number of threads of the own pool; 0 is one for each processor that the process may

@@ -1,8 +1,10 @@
-"""The forms of the operations: `status()` says which one is active.
+"""The forms of the operations: compiled kernels, and which form is active.
 
-This version contains only the portable form, in `keras_shiftadd.ops`.
+The kernels and their bindings to TensorFlow, JAX and PyTorch serve `keras_shiftadd.ops`; `status()`
+says whether they do, and if not, why.
 """
 
-from keras_shiftadd.custom_ops._status import OpsStatus, status
+from keras_shiftadd.custom_ops._status import LibraryStatus, OpsStatus, status
+from keras_shiftadd.custom_ops._threads import set_threads, threads
 
-__all__ = ["OpsStatus", "status"]
+__all__ = ["LibraryStatus", "OpsStatus", "set_threads", "status", "threads"]

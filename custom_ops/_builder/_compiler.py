@@ -69,8 +69,7 @@ def find_compiler() -> Compiler:
         if shutil.which(name) is not None:
             return Compiler((name,), _version((name,)))
     raise CompilerNotFoundError(
-        f"no C++ compiler was found: none of {', '.join(_NAMES)} is on the path, and CXX names "
-        "none"
+        f"no C++ compiler was found: none of {', '.join(_NAMES)} is on the path, and CXX names none"
     )
 
 

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Sequence
 
 from keras_shiftadd._version import __version__
-from keras_shiftadd.cli import _audit, _export, _status, _summary
+from keras_shiftadd.cli import _audit, _build, _export, _status, _summary
 
 PROGRAM = "keras-shiftadd"
 
@@ -19,6 +19,7 @@ examples:
   keras-shiftadd export gestures.keras --to tflite --calibration windows.npy
   keras-shiftadd audit gestures.tflite --assert-multiplication-free
   keras-shiftadd status
+  keras-shiftadd build
 
 'keras-shiftadd COMMAND --help' explains a command.
 exit status: 0 done; 1 a check that was asked for failed; 2 bad usage or input.
@@ -66,6 +67,6 @@ def _parser() -> argparse.ArgumentParser:
         "--traceback", action="store_true", help="show where in the code an error arose"
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (_summary, _export, _audit, _status):
+    for command in (_summary, _export, _audit, _status, _build):
         command.add_command(commands)
     return parser

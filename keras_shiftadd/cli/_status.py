@@ -31,7 +31,8 @@ def add_command(commands: Any) -> None:
         summary="versions, backend, form of the operations, optional packages",
         description=(
             "Print the versions of Python and of the packages in use, Keras' backend, which form\n"
-            "of the operations is active and why, and which optional packages are installed.\n"
+            "of the operations is active and why, what the compiled kernels were built from and\n"
+            "with, and which optional packages are installed.\n"
             "The output belongs into a report of a fault."
         ),
         example="  KERAS_BACKEND=jax keras-shiftadd status",
@@ -55,10 +56,24 @@ def _run(options: argparse.Namespace) -> int:
     width = max(len(name) for name, _ in (*lines, *_OPTIONAL))
     for name, value in lines:
         print(f"{name:{width}}  {value}")
+    print("compiled:")
+    for library in form.libraries:
+        print(f"{library.name:{width}}  {library.problem or 'fits this package'}")
+        for key, value in library.manifest.items():
+            if key != "library":
+                print(f"  {key}: {_text(value)}")
     print("optional:")
     for name, purpose in _OPTIONAL:
         print(f"{name:{width}}  {_version(name) or 'not installed'} ({purpose})")
     return 0
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return "; ".join(f"{key} {item}" for key, item in value.items())
+    return str(value)
 
 
 def _version(distribution: str) -> str | None:

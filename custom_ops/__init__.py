@@ -5,6 +5,14 @@ says whether they do, and if not, why.
 """
 
 from keras_shiftadd.custom_ops._status import LibraryStatus, OpsStatus, status
+from keras_shiftadd.custom_ops._tensorflow_library import tensorflow_library
 from keras_shiftadd.custom_ops._threads import set_threads, threads
 
-__all__ = ["LibraryStatus", "OpsStatus", "set_threads", "status", "threads"]
+__all__ = [
+    "LibraryStatus",
+    "OpsStatus",
+    "set_threads",
+    "status",
+    "tensorflow_library",
+    "threads",
+]

@@ -33,7 +33,7 @@ from keras_shiftadd._version import __version__
 if TYPE_CHECKING:
     from keras_shiftadd import cost, custom_ops, export, testing, tuners
     from keras_shiftadd.cost import summary
-    from keras_shiftadd.saving import load_model
+    from keras_shiftadd.saving import load_model, load_saved_model
 
 __all__ = [
     "__version__",
@@ -42,6 +42,7 @@ __all__ = [
     "export",
     "layers",
     "load_model",
+    "load_saved_model",
     "ops",
     "summary",
     "testing",
@@ -49,7 +50,11 @@ __all__ = [
 ]
 
 _LAZY_ROOMS = ("cost", "custom_ops", "export", "testing", "tuners")
-_LAZY_FUNCTIONS = {"summary": "keras_shiftadd.cost", "load_model": "keras_shiftadd.saving"}
+_LAZY_FUNCTIONS = {
+    "summary": "keras_shiftadd.cost",
+    "load_model": "keras_shiftadd.saving",
+    "load_saved_model": "keras_shiftadd.saving",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,9 @@ import keras
 
 from keras_shiftadd import layers as _layers  # noqa: F401  (registers the layers with Keras)
 
+_SAVED_MODELS = ("saved_model.pb", "saved_model.cpb", "saved_model.pbtxt")
+_COMPILED_OPS = b"ShiftaddAdderConv"
+
 
 def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
     """Loads a `.keras` file, with the layers of this package known to Keras.
@@ -56,6 +59,65 @@ def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
             "The file at `path` is not a Keras model or is damaged "
             f"({type(error).__name__}: {error}). Save the model again. "
             f"Received: path={str(file)!r}"
+        ) from error
+
+
+def load_saved_model(path: str | os.PathLike[str], **kwargs: Any) -> Any:
+    """Loads a SavedModel, with the compiled ops that it uses known to TensorFlow.
+
+    `model.export(path)` and `tf.saved_model.save` write the operations as they were traced. With
+    compiled kernels active these are ops of this package, and a process that loads the SavedModel
+    must first load their library: this function does. It serves for SavedModels without them,
+    too, and works whatever Keras' backend and `KERAS_SHIFTADD_OPS` are.
+
+    Args:
+        path: the folder of a SavedModel.
+        **kwargs: passed to `tf.saved_model.load`, for instance `tags`.
+
+    Returns:
+        What `tf.saved_model.load` returns; `serve(x)` of it runs an exported Keras model.
+
+    Raises:
+        FileNotFoundError: there is no SavedModel at `path`.
+        ImportError: TensorFlow is not installed.
+        RuntimeError: the SavedModel uses compiled ops, and their library cannot be used.
+
+    Example:
+
+    ```python
+    model.export("gestures")
+    served = ksa.load_saved_model("gestures").serve(x)
+    ```
+    """
+    folder = Path(path)
+    graphs = [file for name in _SAVED_MODELS if (file := folder / name).is_file()]
+    if not graphs:
+        raise FileNotFoundError(
+            f"`path` must be the folder of a SavedModel, with a file {_SAVED_MODELS[0]}. "
+            f"Received: path={str(folder)!r}"
+        )
+    try:
+        import tensorflow as tf
+    except ImportError as error:
+        raise ImportError(
+            "A SavedModel is loaded by TensorFlow, which is missing: "
+            "pip install 'keras-shiftadd[tensorflow]'"
+        ) from error
+    if any(_COMPILED_OPS in file.read_bytes() for file in graphs):
+        _load_compiled_ops(folder)
+    return tf.saved_model.load(folder, **kwargs)
+
+
+def _load_compiled_ops(folder: Path) -> None:
+    from keras_shiftadd.custom_ops import tensorflow_binding, tensorflow_library
+
+    try:
+        tensorflow_library()
+        tensorflow_binding.load()
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"The SavedModel uses compiled ops of keras_shiftadd. {error} Or save the model again "
+            f"in a process with KERAS_SHIFTADD_OPS=python. Received: path={str(folder)!r}"
         ) from error
 
 

@@ -44,15 +44,15 @@ def kernels() -> ctypes.CDLL:
     file = checked_file("kernels")
     try:
         library = ctypes.CDLL(str(file))
-        declare(library)
+        version = library.shiftadd_abi_version()
     except (OSError, AttributeError) as error:
         raise CompiledOpsUnavailable(f"{file.name} does not load: {error}") from None
-    version = library.shiftadd_abi_version()
     if version != ABI_VERSION:
         raise CompiledOpsUnavailable(
             f"{file.name} has version {version} of the C interface, this package needs version "
             f"{ABI_VERSION}"
         )
+    declare(library)
     _choose_instruction_set(library)
     return library
 

@@ -1,6 +1,8 @@
 # make demo   train a hybrid network on smartwatch gestures and export it as an int8 .tflite
 # make test   ruff, mypy, and the whole test suite once per backend
-# Everything is installed into .venv; nothing else on the machine is touched.
+# Everything is installed into .venv; nothing else on the machine is touched. The kernels are
+# compiled after that, when the frameworks that they are bound to are there; what is up to date
+# stays. Without a C++ compiler the portable operations serve.
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,9 +13,11 @@ TEST_ARGS ?=
 .PHONY: demo test clean
 
 demo: $(VENV)/.demo-installed
+	-$(BIN)/python custom_ops/build.py --optional
 	$(BIN)/python examples/gesture_to_microcontroller.py $(DEMO_ARGS)
 
 test: $(VENV)/.test-installed
+	$(BIN)/python custom_ops/build.py --optional
 	$(BIN)/python tests/run_all.py $(TEST_ARGS)
 
 $(BIN)/python:
@@ -28,4 +32,4 @@ $(VENV)/.test-installed: $(VENV)/.demo-installed requirements/test.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis runs
+	rm -rf $(VENV) custom_ops/_lib build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis runs

@@ -39,17 +39,28 @@ def forget():
 @pytest.fixture
 def libraries(tmp_path, monkeypatch):
     """A folder in which this test may change the libraries, at first empty."""
+    # A real binding of this process may be loaded already, and does not look again.
+    name = f"keras_shiftadd.custom_ops.{keras.config.backend()}_binding"
+    binding = types.ModuleType(name)
+    binding.load = _library.kernels
+    monkeypatch.setitem(sys.modules, name, binding)
     monkeypatch.setattr(_library, "library_folder", lambda: tmp_path)
     return tmp_path
 
 
 @pytest.fixture
-def kernels(libraries):
-    """A copy of the kernels that are built from the sources."""
-    source = _library._FOLDER / "_lib" / KERNELS
-    if not source.exists():
+def built():
+    """The kernels that are built from the sources."""
+    file = _library.library_folder() / KERNELS
+    if not file.exists():
         pytest.skip("the kernels are not built: apt install g++, then keras-shiftadd build")
-    shutil.copy(source, libraries / KERNELS)
+    return file
+
+
+@pytest.fixture
+def kernels(built, libraries):
+    """A copy of the kernels."""
+    shutil.copy(built, libraries / KERNELS)
     return libraries / KERNELS
 
 
@@ -93,14 +104,8 @@ def test_status_cannot_be_changed():
         ksa.custom_ops.status().form = "native"
 
 
-@pytest.mark.usefixtures("kernels")
+@pytest.mark.usefixtures("built")
 class TestThatFits:
-    """Against the real libraries; `kernels` skips where there are none."""
-
-    @pytest.fixture(autouse=True)
-    def _real_libraries(self, monkeypatch, kernels):
-        monkeypatch.setattr(_library, "library_folder", lambda: _library._FOLDER / "_lib")
-
     def test_the_compiled_form_is_active(self, monkeypatch):
         monkeypatch.setenv(VARIABLE, "native")
         status = ksa.custom_ops.status()

@@ -40,15 +40,22 @@ struct Int8Header {
   int64_t channels_offset, weights_offset;  // from the header, in bytes
 };
 
-// What turns the sums of a block of output channels into bytes.
+// What turns the sums of a block of output channels into bytes:
+//     (sum * multiplier + addend) >> shift, clamped.
+// The order of the channels is that of the vectors' lanes, which the operator's Lanes say.
 template <int kFilters>
 struct Int8Channels {
-  int32_t bias[kFilters];
-  int32_t multiplier[kFilters];
-  int32_t shift_less_32[kFilters];
-  int64_t rounding[kFilters];  // 2^(shift - 1); even channels, then odd ones
-  int64_t has_short_shift;     // whether a shift lies below 32
+  int64_t multiplier[kFilters];
+  int64_t addend[kFilters];  // bias * multiplier + 2^(shift - 1) + (output_zero << shift)
+  int32_t shift[kFilters];
+  // Whether a shift lies outside of kLeastShift..kMostShift; output_zero is then not part of the
+  // addends.
+  int64_t has_unusual_shift;
 };
+
+// From 32 on, quotients lie in the upper half of the product; up to 54, output_zero << shift
+// still fits.
+constexpr int32_t kLeastShift = 32, kMostShift = 54;
 
 namespace {
 
@@ -61,41 +68,43 @@ inline int64_t contiguous_taps(const shiftadd_conv_params& p) {
   return p.dilation[1] == 1 ? p.kernel_size[1] : 1;
 }
 
-// Multiplier and shift, doubled together until the shift is 32 or more, where it can be: the
-// quotient then lies in the upper half of the product.
+// Multiplier and shift, doubled together until the shift is kLeastShift, where it can be.
 inline void normalize_multiplier(int32_t* multiplier, int32_t* shift) {
-  constexpr int64_t kLimit = int64_t{1} << 30;
-  while (*shift < 32 && *multiplier < kLimit && *multiplier >= -kLimit) {
+  constexpr int32_t kLimit = 1 << 30;
+  while (*shift < kLeastShift && *multiplier < kLimit && *multiplier >= -kLimit) {
     *multiplier *= 2;
     ++*shift;
   }
 }
 
-template <int kFilters>
-void fill_channels(const shiftadd_requantization& r, int64_t first, int64_t count,
-                   const int32_t* bias, Int8Channels<kFilters>* out) {
-  memset(out, 0, sizeof(*out));
-  for (int64_t i = 0; i < kFilters; ++i) {
-    int32_t multiplier = 0, shift = 32;
-    if (i < count) {
-      multiplier = r.multiplier[first + i];
-      shift = r.shift[first + i];
-      normalize_multiplier(&multiplier, &shift);
-      out->bias[i] = bias[i];
+// Fills in one block: `bias`, `multiplier` and `shift` are those of its `count` output channels.
+template <typename Lanes, int kFilters>
+void fill_channels(const int32_t* bias, const int32_t* multiplier, const int32_t* shift,
+                   int64_t count, int32_t output_zero, Int8Channels<kFilters>* out) {
+  memset(static_cast<void*>(out), 0, sizeof(*out));
+  for (int lane = 0; lane < kFilters; ++lane) {
+    const int filter = Lanes::filter_of_lane(lane);
+    int32_t m = 0, s = kLeastShift, b = 0;
+    if (filter < count) {
+      m = multiplier[filter];
+      s = shift[filter];
+      b = bias[filter];
+      normalize_multiplier(&m, &s);
     }
-    out->multiplier[i] = multiplier;
-    out->shift_less_32[i] = shift - 32;
-    out->rounding[i / 2 + (i % 2) * (kFilters / 2)] = int64_t{1} << (shift - 1);
-    out->has_short_shift |= shift < 32;
+    out->multiplier[lane] = m;
+    out->addend[lane] = int64_t{b} * m + (int64_t{1} << (s - 1));
+    out->shift[filter] = s;
+    if (s < kLeastShift || s > kMostShift) out->has_unusual_shift = 1;
+  }
+  if (out->has_unusual_shift) return;
+  for (int lane = 0; lane < kFilters; ++lane) {
+    const int32_t s = out->shift[Lanes::filter_of_lane(lane)];
+    out->addend[lane] += int64_t{output_zero} * (int64_t{1} << s);
   }
 }
 
-// floor((value * multiplier) / 2^shift + 1/2) + zero, clamped.
-inline int8_t requantize_one(int32_t value, int32_t multiplier, int32_t shift,
-                             const Int8Header& h) {
-  const int64_t product = int64_t{value} * multiplier + (int64_t{1} << (shift - 1));
-  const int64_t rounded = (product >> shift) + h.output_zero;
-  return static_cast<int8_t>(minimum<int64_t>(maximum<int64_t>(rounded, h.low), h.high));
+inline int8_t clamp_int8(int64_t value, const Int8Header& h) {
+  return static_cast<int8_t>(minimum<int64_t>(maximum<int64_t>(value, h.low), h.high));
 }
 
 }  // namespace

@@ -11,23 +11,29 @@
 namespace shiftadd {
 namespace avx512 {
 
+constexpr char kInt8Target[] = "avx512";
 constexpr int kFilters = 16;
-using Int32s = __m512i;
 
-inline Int32s broadcast_int32(int32_t a) { return _mm512_set1_epi32(a); }
-inline Int32s load_int32(const int32_t* p) { return _mm512_loadu_si512(p); }
-inline Int32s add(Int32s a, Int32s b) { return _mm512_add_epi32(a, b); }
+// Sums of kFilters output channels, in the lower halves of 64-bit lanes.
+struct Totals {
+  __m512i first, second;
+};
 
 // psadbw leaves the sum of eight differences in 64 bits: a lane an output channel.
 struct AdderLanes {
-  static constexpr int kStep = 8, kPixels = 8;
+  static constexpr int kStep = 8, kSideBySide = 8, kPixels = 8;
+  static constexpr bool kSubtracts = true, kInterleaved = false;
   using Input = __m512i;
-  struct Weights {
-    __m512i low, high;
-  };
-  using Sums = Weights;
+  using Weights = Totals;
+  using Sums = Totals;
 
-  static Sums zero() { return {_mm512_setzero_si512(), _mm512_setzero_si512()}; }
+  static constexpr int filter_of_lane(int lane) { return lane; }
+  static constexpr int filter_of_position(int position) { return position; }
+
+  static Sums start(int32_t tail) {
+    const __m512i sum = _mm512_set1_epi64(-int64_t{tail});
+    return {sum, sum};
+  }
   static Weights load(const uint8_t* p) {
     return {_mm512_loadu_si512(p), _mm512_loadu_si512(p + 64)};
   }
@@ -37,24 +43,26 @@ struct AdderLanes {
     return _mm512_set1_epi64(bytes);
   }
   static void add_step(Sums& sums, Input x, const Weights& w) {
-    sums.low = _mm512_add_epi64(sums.low, _mm512_sad_epu8(x, w.low));
-    sums.high = _mm512_add_epi64(sums.high, _mm512_sad_epu8(x, w.high));
+    sums.first = _mm512_add_epi64(sums.first, _mm512_sad_epu8(x, w.first));
+    sums.second = _mm512_add_epi64(sums.second, _mm512_sad_epu8(x, w.second));
   }
-  static Int32s total(const Sums& sums) {
-    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28,
-                                           30);
-    const __m512i ordered = _mm512_permutex2var_epi32(sums.low, even, sums.high);
-    return _mm512_sub_epi32(_mm512_setzero_si512(), ordered);
-  }
+  static Totals totals(const Sums& sums) { return sums; }
 };
 
+// A 32-bit lane an output channel; even lanes hold the first half of a block, odd ones the second.
 struct ShiftLanes {
-  static constexpr int kStep = 4, kPixels = 8;
+  static constexpr int kStep = 4, kSideBySide = 4, kPixels = 8;
+  static constexpr bool kSubtracts = false, kInterleaved = false;
   using Input = __m512i;
   using Weights = __m512i;
   using Sums = __m512i;
 
-  static Sums zero() { return _mm512_setzero_si512(); }
+  static constexpr int filter_of_lane(int lane) { return lane; }
+  static constexpr int filter_of_position(int position) {
+    return position / 2 + position % 2 * (kFilters / 2);
+  }
+
+  static Sums start(int32_t) { return _mm512_setzero_si512(); }
   static Weights load(const uint8_t* p) { return _mm512_loadu_si512(p); }
   static Input broadcast(const uint8_t* p) {
     int32_t bytes;
@@ -64,38 +72,79 @@ struct ShiftLanes {
   static void add_step(Sums& sums, Input x, Weights w) {
     sums = _mm512_dpbusd_epi32(sums, x, w);
   }
-  static Int32s total(Sums sums) { return sums; }
+  static Totals totals(Sums sums) { return {sums, _mm512_srli_epi64(sums, 32)}; }
 };
 using SmallShiftLanes = ShiftLanes;
 
-// The depthwise loops: a lane a channel, signed bytes.
-constexpr int kDepthwisePixels = 4;
-inline Int32s load_int8(const int8_t* p) {
-  return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-}
-inline Int32s subtract_difference(Int32s sums, Int32s x, Int32s w) {
-  return _mm512_sub_epi32(sums, _mm512_abs_epi32(_mm512_sub_epi32(x, w)));
-}
-// The lower 16 bits of x times those of w; the upper ones of w are zero.
-inline Int32s add_product(Int32s sums, Int32s x, Int32s w) {
-  return _mm512_add_epi32(sums, _mm512_madd_epi16(x, w));
-}
+// A 32-bit lane a channel; the input is signed.
+struct DepthwiseLanes {
+  static constexpr int kPixels = 4;
+  static constexpr bool kSubtracts = false, kInterleaved = true;
+  using Sums = __m512i;
 
-constexpr bool kRequantizesShortShifts = false;
-inline void requantize(Int32s values, const Int8Channels<kFilters>& c, const Int8Header& h,
-                       int8_t* y) {
-  const __m512i multiplier = _mm512_loadu_si512(c.multiplier);
-  __m512i even = _mm512_mul_epi32(values, multiplier);
-  __m512i odd =
-      _mm512_mul_epi32(_mm512_srli_epi64(values, 32), _mm512_srli_epi64(multiplier, 32));
-  even = _mm512_add_epi64(even, _mm512_loadu_si512(c.rounding));
-  odd = _mm512_add_epi64(odd, _mm512_loadu_si512(c.rounding + kFilters / 2));
-  __m512i q = _mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), 0xAAAA, odd);
-  q = _mm512_srav_epi32(q, _mm512_loadu_si512(c.shift_less_32));
-  q = _mm512_max_epi32(q, _mm512_set1_epi32(h.low - h.output_zero));
-  q = _mm512_min_epi32(q, _mm512_set1_epi32(h.high - h.output_zero));
-  q = _mm512_add_epi32(q, _mm512_set1_epi32(h.output_zero));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(y), _mm512_cvtepi32_epi8(q));
+  static constexpr int filter_of_lane(int lane) {
+    return lane % (kFilters / 2) * 2 + lane / (kFilters / 2);
+  }
+
+  static Sums start() { return _mm512_setzero_si512(); }
+  static __m512i load_weights(const int32_t* p) { return _mm512_loadu_si512(p); }
+  static __m512i load_input(const int8_t* p) {
+    return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static void subtract_difference(Sums& sums, __m512i x, __m512i w) {
+    sums = _mm512_sub_epi32(sums, _mm512_abs_epi32(_mm512_sub_epi32(x, w)));
+  }
+  // The lower 16 bits of x times those of w; the upper ones of w are zero.
+  static void add_product(Sums& sums, __m512i x, __m512i w) {
+    sums = _mm512_add_epi32(sums, _mm512_madd_epi16(x, w));
+  }
+  static Totals totals(Sums sums) { return {sums, _mm512_srli_epi64(sums, 32)}; }
+};
+
+template <typename Lanes>
+class Requantizer {
+ public:
+  Requantizer(const Int8Channels<kFilters>& c, const Int8Header& h)
+      : multiplier_{_mm512_loadu_si512(c.multiplier),
+                    _mm512_loadu_si512(c.multiplier + kFilters / 2)},
+        addend_{_mm512_loadu_si512(c.addend), _mm512_loadu_si512(c.addend + kFilters / 2)},
+        shift_(_mm512_sub_epi32(_mm512_loadu_si512(c.shift), _mm512_set1_epi32(32))),
+        low_(_mm_set1_epi8(static_cast<int8_t>(h.low))),
+        high_(_mm_set1_epi8(static_cast<int8_t>(h.high))) {}
+
+  void store(const Totals& t, int8_t* y) const {
+    const __m512i first = scale(t.first, multiplier_.first, addend_.first);
+    const __m512i second = scale(t.second, multiplier_.second, addend_.second);
+    __m512i upper;
+    if (Lanes::kInterleaved) {
+      upper = _mm512_mask_mov_epi32(_mm512_srli_epi64(first, 32), 0xAAAA, second);
+    } else {
+      const __m512i odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29,
+                                            31);
+      upper = _mm512_permutex2var_epi32(first, odd, second);
+    }
+    const __m128i bytes = _mm512_cvtsepi32_epi8(_mm512_srav_epi32(upper, shift_));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(y),
+                     _mm_min_epi8(_mm_max_epi8(bytes, low_), high_));
+  }
+
+ private:
+  static __m512i scale(__m512i sum, __m512i multiplier, __m512i addend) {
+    const __m512i product = _mm512_mul_epi32(sum, multiplier);
+    return Lanes::kSubtracts ? _mm512_sub_epi64(addend, product)
+                             : _mm512_add_epi64(addend, product);
+  }
+
+  Totals multiplier_, addend_;
+  __m512i shift_;
+  __m128i low_, high_;
+};
+
+// Lane by lane, as in Int8Channels.
+inline void store_totals(const Totals& t, int32_t* out) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_cvtepi64_epi32(t.first));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + kFilters / 2),
+                      _mm512_cvtepi64_epi32(t.second));
 }
 
 }  // namespace avx512

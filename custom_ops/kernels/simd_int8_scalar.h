@@ -10,42 +10,33 @@
 namespace shiftadd {
 namespace scalar {
 
+constexpr char kInt8Target[] = "scalar";
 constexpr int kFilters = 8;
 
-// Sums of kFilters output channels. Arithmetic wraps around, as that of vectors does.
-struct Int32s {
+// Sums of kFilters output channels, which wrap around as those of vectors do.
+struct Totals {
   uint32_t lane[kFilters];
 };
 
-inline Int32s broadcast_int32(int32_t a) {
-  Int32s r;
-  for (uint32_t& lane : r.lane) lane = static_cast<uint32_t>(a);
-  return r;
-}
-inline Int32s load_int32(const int32_t* p) {
-  Int32s r;
-  memcpy(r.lane, p, sizeof(r.lane));
-  return r;
-}
-inline Int32s add(Int32s a, Int32s b) {
-  for (int i = 0; i < kFilters; ++i) a.lane[i] += b.lane[i];
-  return a;
-}
-
-// The operators. `Sums` are those of a block of output channels for one pixel, `add_step` adds
-// kStep bytes of a window to them, and `total` gives what the bias is added to. Bytes of the input
-// are unsigned: int8 with the sign bit flipped.
-struct AdderLanes {
-  static constexpr int kStep = 4, kPixels = 2;
+struct ScalarLanes {
+  static constexpr int kStep = 4, kSideBySide = 4, kPixels = 2;
+  static constexpr bool kSubtracts = false;
   struct Input {
     uint8_t byte[kStep];
   };
   struct Weights {
     uint8_t byte[kFilters][kStep];
   };
-  using Sums = Int32s;
+  using Sums = Totals;
 
-  static Sums zero() { return broadcast_int32(0); }
+  static constexpr int filter_of_lane(int lane) { return lane; }
+  static constexpr int filter_of_position(int position) { return position; }
+
+  static Sums start(int32_t tail) {
+    Sums sums;
+    for (uint32_t& lane : sums.lane) lane = 0 - static_cast<uint32_t>(tail);
+    return sums;
+  }
   static Weights load(const uint8_t* p) {
     Weights w;
     memcpy(&w, p, sizeof(w));
@@ -56,18 +47,22 @@ struct AdderLanes {
     memcpy(&x, p, sizeof(x));
     return x;
   }
+  static Totals totals(const Sums& sums) { return sums; }
+};
+
+struct AdderLanes : ScalarLanes {
+  static constexpr bool kSubtracts = true;
   static void add_step(Sums& sums, const Input& x, const Weights& w) {
     for (int f = 0; f < kFilters; ++f) {
       for (int i = 0; i < kStep; ++i) {
         const int32_t d = x.byte[i] - w.byte[f][i];
-        sums.lane[f] -= static_cast<uint32_t>(d < 0 ? -d : d);
+        sums.lane[f] += static_cast<uint32_t>(d < 0 ? -d : d);
       }
     }
   }
-  static Int32s total(const Sums& sums) { return sums; }
 };
 
-struct ShiftLanes : AdderLanes {
+struct ShiftLanes : ScalarLanes {
   static void add_step(Sums& sums, const Input& x, const Weights& w) {
     for (int f = 0; f < kFilters; ++f) {
       for (int i = 0; i < kStep; ++i) {
@@ -78,34 +73,52 @@ struct ShiftLanes : AdderLanes {
 };
 using SmallShiftLanes = ShiftLanes;
 
-// The depthwise loops: a lane a channel, signed bytes.
-constexpr int kDepthwisePixels = 2;
-inline Int32s load_int8(const int8_t* p) {
-  Int32s r;
-  for (int i = 0; i < kFilters; ++i) r.lane[i] = static_cast<uint32_t>(int32_t{p[i]});
-  return r;
-}
-inline Int32s subtract_difference(Int32s sums, Int32s x, Int32s w) {
-  for (int i = 0; i < kFilters; ++i) {
-    const int32_t d = static_cast<int32_t>(x.lane[i] - w.lane[i]);
-    sums.lane[i] -= static_cast<uint32_t>(d < 0 ? -d : d);
+// A lane a channel; the input is signed.
+struct DepthwiseLanes : ScalarLanes {
+  static Sums start() { return ScalarLanes::start(0); }
+  static Totals load_weights(const int32_t* p) {
+    Totals w;
+    for (int i = 0; i < kFilters; ++i) {
+      w.lane[i] = static_cast<uint32_t>(int32_t{static_cast<int16_t>(p[i])});
+    }
+    return w;
   }
-  return sums;
-}
-inline Int32s add_product(Int32s sums, Int32s x, Int32s w) {
-  for (int i = 0; i < kFilters; ++i) sums.lane[i] += x.lane[i] * w.lane[i];
-  return sums;
-}
+  static Totals load_input(const int8_t* p) {
+    Totals x;
+    for (int i = 0; i < kFilters; ++i) x.lane[i] = static_cast<uint32_t>(int32_t{p[i]});
+    return x;
+  }
+  static void subtract_difference(Sums& sums, const Totals& x, const Totals& w) {
+    for (int i = 0; i < kFilters; ++i) {
+      const int32_t d = static_cast<int32_t>(x.lane[i] - w.lane[i]);
+      sums.lane[i] -= static_cast<uint32_t>(d < 0 ? -d : d);
+    }
+  }
+  static void add_product(Sums& sums, const Totals& x, const Totals& w) {
+    for (int i = 0; i < kFilters; ++i) sums.lane[i] += x.lane[i] * w.lane[i];
+  }
+};
 
-// Shifts of any size: no need for has_short_shift.
-constexpr bool kRequantizesShortShifts = true;
-inline void requantize(const Int32s& values, const Int8Channels<kFilters>& c, const Int8Header& h,
-                       int8_t* y) {
-  for (int i = 0; i < kFilters; ++i) {
-    y[i] = requantize_one(static_cast<int32_t>(values.lane[i]), c.multiplier[i],
-                          c.shift_less_32[i] + 32, h);
+template <typename Lanes>
+class Requantizer {
+ public:
+  Requantizer(const Int8Channels<kFilters>& c, const Int8Header& h) : channels_(c), header_(h) {}
+
+  void store(const Totals& t, int8_t* y) const {
+    for (int i = 0; i < kFilters; ++i) {
+      const int64_t product = static_cast<int32_t>(t.lane[i]) * channels_.multiplier[i];
+      const int64_t sum = channels_.addend[i] + (Lanes::kSubtracts ? -product : product);
+      y[i] = clamp_int8(sum >> channels_.shift[i], header_);
+    }
   }
-}
+
+ private:
+  const Int8Channels<kFilters>& channels_;
+  const Int8Header& header_;
+};
+
+// Lane by lane, as in Int8Channels.
+inline void store_totals(const Totals& t, int32_t* out) { memcpy(out, t.lane, sizeof(t.lane)); }
 
 }  // namespace scalar
 }  // namespace shiftadd

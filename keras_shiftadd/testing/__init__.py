@@ -1,6 +1,6 @@
 """Conformance checks for layers, NumPy references, and gradients on any backend."""
 
-from keras_shiftadd.testing import reference
+from keras_shiftadd.testing import integer_reference, reference
 from keras_shiftadd.testing._conformance import (
     ConformanceError,
     check_build,
@@ -25,6 +25,7 @@ __all__ = [
     "check_shapes",
     "check_training_step",
     "function_gradients",
+    "integer_reference",
     "layer_gradients",
     "reference",
 ]

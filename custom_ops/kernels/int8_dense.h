@@ -1,0 +1,181 @@
+// The inner loops of dense int8 convolutions, over the copy of a band.
+#ifndef KERAS_SHIFTADD_KERNELS_INT8_DENSE_H_
+#define KERAS_SHIFTADD_KERNELS_INT8_DENSE_H_
+
+#include <string.h>
+
+#include "int8_bands.h"
+#include "int8_pack.h"
+
+namespace shiftadd {
+namespace SHIFTADD_TARGET {
+
+// The runs of a window: distances in bytes from the window's first byte.
+struct Int8Window {
+  int64_t rows, row_stride;
+  int64_t columns, column_stride;
+  int64_t length;  // bytes of a run
+};
+
+inline Int8Window window_of(const Int8Plan& plan) {
+  const shiftadd_conv_params& p = plan.params;
+  const int64_t taps = contiguous_taps(p);
+  Int8Window window;
+  window.rows = p.kernel_size[0];
+  window.row_stride = p.dilation[0] * plan.columns * plan.channels;
+  window.columns = p.kernel_size[1] / taps;
+  window.column_stride = p.dilation[1] * plan.channels;
+  window.length = taps * plan.channels;
+  return window;
+}
+
+// Where the pixels of a band lie and where their output goes.
+struct Int8Pixels {
+  const uint8_t* band;
+  int64_t width;                      // pixels of an output row
+  int64_t row_stride, column_stride;  // between the windows of neighbours
+  const int32_t* tails;               // for each pixel, or null
+  int8_t* y;
+  int64_t y_stride;
+};
+
+// The sum of the last bytes of the runs of a window that lie behind the runs' ends: what these
+// bytes add to a sum of absolute differences from weights of 0.
+inline int32_t tail_sum(const uint8_t* x, const Int8Window& window, int64_t step) {
+  const int64_t end = round_up(window.length, step);
+  uint32_t sum = 0;
+  for (int64_t r = 0; r < window.rows; ++r) {
+    for (int64_t c = 0; c < window.columns; ++c) {
+      const uint8_t* run = x + r * window.row_stride + c * window.column_stride;
+      for (int64_t i = window.length; i < end; ++i) sum += run[i];
+    }
+  }
+  return static_cast<int32_t>(sum);
+}
+
+inline void fill_tails(const Int8Pixels& pixels, int64_t count, const Int8Window& window,
+                       int64_t step, int32_t* tails) {
+  for (int64_t i = 0; i < count; ++i) {
+    const uint8_t* x = pixels.band + i / pixels.width * pixels.row_stride +
+                       i % pixels.width * pixels.column_stride;
+    tails[i] = tail_sum(x, window, step);
+  }
+}
+
+// Requantises one pixel of a block whose shifts lie outside of what the vectors take.
+template <typename Lanes>
+void store_unusual(const Totals& totals, const Channels& c, const Int8Header& h, int8_t* y) {
+  int32_t sums[kFilters];
+  store_totals(totals, sums);
+  for (int lane = 0; lane < kFilters; ++lane) {
+    const int filter = Lanes::filter_of_lane(lane);
+    const int64_t product = int64_t{sums[lane]} * c.multiplier[lane];
+    const int64_t sum = c.addend[lane] + (Lanes::kSubtracts ? -product : product);
+    y[filter] = clamp_int8((sum >> c.shift[filter]) + h.output_zero, h);
+  }
+}
+
+// Writes a pixel of a block. `Whole` blocks have kFilters output channels.
+template <typename Lanes, bool Whole>
+void store_pixel(const Totals& totals, const Requantizer<Lanes>& requantizer, const Channels& c,
+                 const Int8Header& h, int64_t count, int8_t* y) {
+  if (Whole && !c.has_unusual_shift) {
+    requantizer.store(totals, y);
+    return;
+  }
+  int8_t bytes[kFilters];
+  if (c.has_unusual_shift) {
+    store_unusual<Lanes>(totals, c, h, bytes);
+  } else {
+    requantizer.store(totals, bytes);
+  }
+  memcpy(y, bytes, static_cast<size_t>(count));
+}
+
+// kPixels pixels from `first` on, times one block of output channels.
+template <typename Lanes, int kPixels, bool Whole>
+void dense_tile(const Int8Pixels& pixels, int64_t first, const Int8Window& window,
+                const uint8_t* w, const Channels& c, const Int8Header& h, int64_t count) {
+  const uint8_t* base[kPixels];
+  typename Lanes::Sums sums[kPixels];
+  int64_t row = first / pixels.width, column = first % pixels.width;
+#pragma GCC unroll 16
+  for (int i = 0; i < kPixels; ++i) {
+    base[i] = pixels.band + row * pixels.row_stride + column * pixels.column_stride;
+    sums[i] = Lanes::start(pixels.tails == nullptr ? 0 : pixels.tails[first + i]);
+    if (++column == pixels.width) {
+      column = 0;
+      ++row;
+    }
+  }
+  for (int64_t r = 0; r < window.rows; ++r) {
+    for (int64_t k = 0; k < window.columns; ++k) {
+      const int64_t begin = r * window.row_stride + k * window.column_stride;
+      for (int64_t at = begin; at < begin + window.length; at += Lanes::kStep) {
+        const typename Lanes::Weights weights = Lanes::load(w);
+        w += Lanes::kStep * kFilters;
+#pragma GCC unroll 16
+        for (int i = 0; i < kPixels; ++i) {
+          Lanes::add_step(sums[i], Lanes::broadcast(base[i] + at), weights);
+        }
+      }
+    }
+  }
+  const Requantizer<Lanes> requantizer(c, h);
+  int8_t* y = pixels.y + first * pixels.y_stride;
+#pragma GCC unroll 16
+  for (int i = 0; i < kPixels; ++i) {
+    store_pixel<Lanes, Whole>(Lanes::totals(sums[i]), requantizer, c, h, count,
+                              y + i * pixels.y_stride);
+  }
+}
+
+template <typename Lanes, bool Whole>
+void dense_block(const Int8Pixels& pixels, int64_t count, const Int8Window& window,
+                 const uint8_t* w, const Channels& c, const Int8Header& h, int64_t filters) {
+  constexpr int kMost = Lanes::kPixels;
+  int64_t i = 0;
+  for (; i + kMost <= count; i += kMost) {
+    dense_tile<Lanes, kMost, Whole>(pixels, i, window, w, c, h, filters);
+  }
+  if (kMost > 4 && i + 4 <= count) {
+    dense_tile<Lanes, 4, Whole>(pixels, i, window, w, c, h, filters);
+    i += 4;
+  }
+  if (kMost > 2 && i + 2 <= count) {
+    dense_tile<Lanes, 2, Whole>(pixels, i, window, w, c, h, filters);
+    i += 2;
+  }
+  if (i < count) dense_tile<Lanes, 1, Whole>(pixels, i, window, w, c, h, filters);
+}
+
+// The blocks first..last of a group over one band of `count` pixels.
+template <typename Lanes>
+void dense_band(const Int8Plan& plan, Int8Pixels pixels, int64_t count, int64_t group,
+                int64_t first, int64_t last, const Channels* channels, const uint8_t* weights,
+                const Int8Header& h, int32_t* tails) {
+  const shiftadd_conv_params& p = plan.params;
+  const Int8Window window = window_of(plan);
+  if (Lanes::kSubtracts && window.length % Lanes::kStep != 0) {
+    fill_tails(pixels, count, window, Lanes::kStep, tails);
+    pixels.tails = tails;
+  }
+  const int64_t bytes = block_weight_bytes(p, h.loop), blocks = blocks_of_group(p);
+  int8_t* y = pixels.y + group * p.filters;
+  for (int64_t block = first; block < last; ++block) {
+    const int64_t filters = minimum<int64_t>(kFilters, p.filters - block * kFilters);
+    const Channels& c = channels[group * blocks + block];
+    const uint8_t* w = weights + (group * blocks + block) * bytes;
+    pixels.y = y + block * kFilters;
+    if (filters == kFilters) {
+      dense_block<Lanes, true>(pixels, count, window, w, c, h, filters);
+    } else {
+      dense_block<Lanes, false>(pixels, count, window, w, c, h, filters);
+    }
+  }
+}
+
+}  // namespace SHIFTADD_TARGET
+}  // namespace shiftadd
+
+#endif  // KERAS_SHIFTADD_KERNELS_INT8_DENSE_H_

@@ -1,0 +1,209 @@
+// Packs the weights of an int8 convolution; int8_format.h says how they lie.
+#ifndef KERAS_SHIFTADD_KERNELS_INT8_PACK_H_
+#define KERAS_SHIFTADD_KERNELS_INT8_PACK_H_
+
+#include <string.h>
+
+#include "int8_format.h"
+
+namespace shiftadd {
+namespace SHIFTADD_TARGET {
+
+using Channels = Int8Channels<kFilters>;
+
+// Room to align the sections, wherever the caller's buffer begins.
+constexpr int64_t kSectionSlack = 2 * static_cast<int64_t>(kAlignment);
+
+inline int64_t blocks_of_group(const shiftadd_conv_params& p) {
+  return ceil_div<int64_t>(p.filters, kFilters);
+}
+
+inline int64_t blocks_of(const shiftadd_conv_params& p) {
+  if (has_depthwise_loop(p)) return ceil_div<int64_t>(p.groups * p.filters, kFilters);
+  return p.groups * blocks_of_group(p);
+}
+
+// Bytes of a run, filled up to whole steps.
+inline int64_t padded_run(const shiftadd_conv_params& p, int64_t step) {
+  return round_up(contiguous_taps(p) * p.channels, step);
+}
+
+inline int64_t block_weight_bytes(const shiftadd_conv_params& p, Int8Loop loop) {
+  switch (loop) {
+    case Int8Loop::kDepthwiseAdder:
+    case Int8Loop::kDepthwiseShift:
+      return taps_of(p) * kFilters * static_cast<int64_t>(sizeof(int32_t));
+    case Int8Loop::kAdder:
+      return taps_of(p) / contiguous_taps(p) * padded_run(p, AdderLanes::kStep) * kFilters;
+    case Int8Loop::kShift:
+      return taps_of(p) / contiguous_taps(p) * padded_run(p, ShiftLanes::kStep) * kFilters;
+    default:
+      return taps_of(p) / contiguous_taps(p) * padded_run(p, SmallShiftLanes::kStep) * kFilters;
+  }
+}
+
+inline Int8Loop choose_loop(const shiftadd_conv_params& p, int32_t op, int32_t largest) {
+  if (has_depthwise_loop(p)) {
+    return op == SHIFTADD_ADDER ? Int8Loop::kDepthwiseAdder : Int8Loop::kDepthwiseShift;
+  }
+  if (op == SHIFTADD_ADDER) return Int8Loop::kAdder;
+  return largest <= 32 ? Int8Loop::kSmallShift : Int8Loop::kShift;
+}
+
+inline size_t int8_packed_size(const shiftadd_conv_params& p, int32_t op) {
+  // The loop for large shift weights may need another number of steps than that for small ones.
+  const int64_t weights = maximum(block_weight_bytes(p, choose_loop(p, op, 0)),
+                                  block_weight_bytes(p, choose_loop(p, op, 64)));
+  return sizeof(Int8Header) + kSectionSlack +
+         static_cast<size_t>(blocks_of(p)) * (sizeof(Channels) + static_cast<size_t>(weights));
+}
+
+// The weight at a position of a packed block, or 0 behind the end of a run or of the filters.
+template <typename Lanes>
+void pack_dense_block(const shiftadd_conv_params& p, const int8_t* w, int64_t group,
+                      int64_t first_filter, uint8_t flip, uint8_t* out) {
+  const int64_t taps = contiguous_taps(p), length = taps * p.channels;
+  for (int64_t run = 0; run < taps_of(p) / taps; ++run) {
+    for (int64_t step = 0; step < length; step += Lanes::kStep) {
+      for (int64_t side = 0; side < Lanes::kStep; side += Lanes::kSideBySide) {
+        for (int position = 0; position < kFilters; ++position) {
+          const int64_t filter = first_filter + Lanes::filter_of_position(position);
+          for (int64_t i = 0; i < Lanes::kSideBySide; ++i) {
+            const int64_t byte = step + side + i;
+            uint8_t value = 0;
+            if (filter < p.filters && byte < length) {
+              const int64_t tap = run * taps + byte / p.channels;
+              const int64_t channel = byte % p.channels;
+              const int64_t at =
+                  ((tap * p.groups + group) * p.channels + channel) * p.filters + filter;
+              value = static_cast<uint8_t>(w[at]) ^ flip;
+            }
+            *out++ = value;
+          }
+        }
+      }
+    }
+  }
+}
+
+inline void pack_depthwise_block(const shiftadd_conv_params& p, int32_t op, const int8_t* w,
+                                 int64_t first, uint8_t* out) {
+  const int64_t outputs = p.groups * p.filters;
+  for (int64_t tap = 0; tap < taps_of(p); ++tap) {
+    for (int64_t output = first; output < first + kFilters; ++output) {
+      int32_t value = output < outputs ? w[tap * outputs + output] : 0;
+      if (op == SHIFTADD_SHIFT) value &= 0xffff;
+      memcpy(out, &value, sizeof(value));
+      out += sizeof(value);
+    }
+  }
+}
+
+// What the input's flipped sign bit and zero point add to the sum of a shift convolution; the
+// weights of an output channel lie `p.filters * p.groups` (depthwise) or less apart.
+inline int32_t folded_bias(const shiftadd_conv_params& p, const int8_t* w, int64_t group,
+                           int64_t filter, int32_t offset, int32_t bias) {
+  int64_t sum = 0;
+  for (int64_t tap = 0; tap < taps_of(p); ++tap) {
+    for (int64_t channel = 0; channel < p.channels; ++channel) {
+      sum += w[((tap * p.groups + group) * p.channels + channel) * p.filters + filter];
+    }
+  }
+  return static_cast<int32_t>(bias - offset * sum);
+}
+
+template <typename Lanes>
+void pack_channels(const shiftadd_conv_params& p, int32_t op, const int8_t* w, int32_t offset,
+                   const shiftadd_requantization& r, int64_t first, int64_t count,
+                   Channels* out) {
+  int32_t bias[kFilters];
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t output = first + i;
+    bias[i] = op == SHIFTADD_ADDER ? r.bias[output]
+                                   : folded_bias(p, w, output / p.filters, output % p.filters,
+                                                 offset, r.bias[output]);
+  }
+  fill_channels<Lanes>(bias, r.multiplier + first, r.shift + first, count, r.output_zero, out);
+}
+
+template <typename Lanes>
+void pack_dense(const shiftadd_conv_params& p, int32_t op, const int8_t* w, int32_t input_zero,
+                const shiftadd_requantization& r, Channels* channels, uint8_t* weights,
+                int64_t block_bytes) {
+  const uint8_t flip = op == SHIFTADD_ADDER ? 0x80 : 0;
+  for (int64_t group = 0; group < p.groups; ++group) {
+    for (int64_t filter = 0; filter < p.filters; filter += kFilters) {
+      const int64_t count = minimum<int64_t>(kFilters, p.filters - filter);
+      pack_channels<Lanes>(p, op, w, input_zero + 128, r, group * p.filters + filter, count,
+                           channels++);
+      pack_dense_block<Lanes>(p, w, group, filter, flip, weights);
+      weights += block_bytes;
+    }
+  }
+}
+
+inline void pack_depthwise(const shiftadd_conv_params& p, int32_t op, const int8_t* w,
+                           int32_t input_zero, const shiftadd_requantization& r,
+                           Channels* channels, uint8_t* weights, int64_t block_bytes) {
+  const int64_t outputs = p.groups * p.filters;
+  for (int64_t output = 0; output < outputs; output += kFilters) {
+    pack_channels<DepthwiseLanes>(p, op, w, input_zero, r, output,
+                                  minimum<int64_t>(kFilters, outputs - output), channels++);
+    pack_depthwise_block(p, op, w, output, weights);
+    weights += block_bytes;
+  }
+}
+
+// Takes arguments that shiftadd_conv_int8_pack has checked.
+inline int int8_pack(const shiftadd_conv_params& p, int32_t op, const int8_t* w,
+                     int32_t input_zero, const shiftadd_requantization& r, void* packed) {
+  int32_t largest = 0;
+  const int64_t count = taps_of(p) * p.groups * p.channels * p.filters;
+  for (int64_t i = 0; i < count; ++i) largest = maximum<int32_t>(largest, w[i] < 0 ? -w[i] : w[i]);
+
+  Int8Header header = {};
+  header.magic = kInt8Magic;
+  strncpy(header.target, kInt8Target, sizeof(header.target) - 1);
+  header.loop = choose_loop(p, op, largest);
+  header.op = op;
+  header.input_zero = input_zero;
+  header.output_zero = r.output_zero;
+  header.low = r.low;
+  header.high = r.high;
+  header.kernel_size[0] = p.kernel_size[0];
+  header.kernel_size[1] = p.kernel_size[1];
+  header.contiguous_taps = contiguous_taps(p);
+  header.groups = p.groups;
+  header.channels = p.channels;
+  header.filters = p.filters;
+  const uintptr_t base = reinterpret_cast<uintptr_t>(packed);
+  const uintptr_t channels_at = round_up<uintptr_t>(base + sizeof(header), kAlignment);
+  const uintptr_t weights_at = round_up<uintptr_t>(
+      channels_at + static_cast<uintptr_t>(blocks_of(p)) * sizeof(Channels), kAlignment);
+  header.channels_offset = static_cast<int64_t>(channels_at - base);
+  header.weights_offset = static_cast<int64_t>(weights_at - base);
+  memcpy(packed, &header, sizeof(header));
+
+  Channels* channels = reinterpret_cast<Channels*>(channels_at);
+  uint8_t* weights = reinterpret_cast<uint8_t*>(weights_at);
+  const int64_t bytes = block_weight_bytes(p, header.loop);
+  switch (header.loop) {
+    case Int8Loop::kAdder:
+      pack_dense<AdderLanes>(p, op, w, input_zero, r, channels, weights, bytes);
+      break;
+    case Int8Loop::kShift:
+      pack_dense<ShiftLanes>(p, op, w, input_zero, r, channels, weights, bytes);
+      break;
+    case Int8Loop::kSmallShift:
+      pack_dense<SmallShiftLanes>(p, op, w, input_zero, r, channels, weights, bytes);
+      break;
+    default:
+      pack_depthwise(p, op, w, input_zero, r, channels, weights, bytes);
+  }
+  return SHIFTADD_OK;
+}
+
+}  // namespace SHIFTADD_TARGET
+}  // namespace shiftadd
+
+#endif  // KERAS_SHIFTADD_KERNELS_INT8_PACK_H_

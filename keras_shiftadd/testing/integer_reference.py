@@ -1,0 +1,160 @@
+"""NumPy references of the integer operators: the equations of docs/integer_ops.md, exact.
+
+Nothing here is fast. Sums and products are taken in 64 bits.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from keras_shiftadd.testing.reference import _Taps
+
+Array = Any
+
+
+def requantize(
+    sums: Array,
+    multiplier: Array,
+    shift: Array,
+    output_zero: int = 0,
+    bias: Array = 0,
+    low: int = -128,
+    high: int = 127,
+) -> Array:
+    """`clamp(floor((sum + bias) * multiplier / 2 ** shift + 1 / 2) + output_zero, low, high)`.
+
+    Args:
+        sums: Integer array `(..., channels)`.
+        multiplier: Integer, or array `(channels,)` of 32-bit integers.
+        shift: Integer, or array `(channels,)`, 1 to 62.
+        output_zero: Integer, the zero point of the output.
+        bias: Integer, or array `(channels,)`.
+        low: Integer, the least output.
+        high: Integer, the largest output.
+
+    Returns:
+        Array of int8, of the shape of `sums`.
+    """
+    shift = np.asarray(shift, "int64")
+    product = (np.asarray(sums, "int64") + np.asarray(bias, "int64")) * np.asarray(
+        multiplier, "int64"
+    )
+    rounded = (product + (np.int64(1) << (shift - 1))) >> shift
+    return np.clip(rounded + output_zero, low, high).astype("int8")
+
+
+def adder_conv_int8(
+    x: Array,
+    kernel: Array,
+    input_zero: int,
+    multiplier: Array,
+    shift: Array,
+    output_zero: int = 0,
+    bias: Array = 0,
+    low: int = -128,
+    high: int = 127,
+    strides: int | tuple[int, ...] = 1,
+    padding: str = "valid",
+    dilation_rate: int | tuple[int, ...] = 1,
+) -> Array:
+    """Integer adder convolution, channels last: `-sum |x - w|`, requantised.
+
+    Args:
+        x: Array of int8 `(batch, *sizes, channels)`.
+        kernel: Array of int8 `(*kernel_size, channels // groups, filters)`, on the scale and
+            zero point of `x`.
+        input_zero: Integer, the zero point of `x`, which padding holds.
+        multiplier: Integer, or array `(filters,)` of 32-bit integers.
+        shift: Integer, or array `(filters,)`, 1 to 62.
+        output_zero: Integer, the zero point of the output.
+        bias: Integer, or array `(filters,)`, on the scale of the sums.
+        low: Integer, the least output.
+        high: Integer, the largest output.
+        strides: Integer or a tuple of one integer a spatial axis.
+        padding: `"valid"`, `"same"` or `"causal"`.
+        dilation_rate: Integer or a tuple of one integer a spatial axis.
+
+    Returns:
+        Array of int8 `(batch, *output_sizes, filters)`.
+    """
+    window = (strides, padding, dilation_rate)
+    sums = conv_sums("adder", x, kernel, input_zero, *window)
+    return requantize(sums, multiplier, shift, output_zero, bias, low, high)
+
+
+def shift_conv_int8(
+    x: Array,
+    kernel: Array,
+    input_zero: int,
+    multiplier: Array,
+    shift: Array,
+    output_zero: int = 0,
+    bias: Array = 0,
+    low: int = -128,
+    high: int = 127,
+    strides: int | tuple[int, ...] = 1,
+    padding: str = "valid",
+    dilation_rate: int | tuple[int, ...] = 1,
+) -> Array:
+    """Integer shift convolution, channels last: `sum (x - input_zero) * w`, requantised.
+
+    Args:
+        x: Array of int8 `(batch, *sizes, channels)`.
+        kernel: Array of int8 `(*kernel_size, channels // groups, filters)`: 0, or plus or minus
+            a power of two from 1 to 64.
+        input_zero: Integer, the zero point of `x`, which padding holds.
+        multiplier: Integer, or array `(filters,)` of 32-bit integers.
+        shift: Integer, or array `(filters,)`, 1 to 62.
+        output_zero: Integer, the zero point of the output.
+        bias: Integer, or array `(filters,)`, on the scale of the sums.
+        low: Integer, the least output.
+        high: Integer, the largest output.
+        strides: Integer or a tuple of one integer a spatial axis.
+        padding: `"valid"`, `"same"` or `"causal"`.
+        dilation_rate: Integer or a tuple of one integer a spatial axis.
+
+    Returns:
+        Array of int8 `(batch, *output_sizes, filters)`.
+    """
+    window = (strides, padding, dilation_rate)
+    sums = conv_sums("shift", x, kernel, input_zero, *window)
+    return requantize(sums, multiplier, shift, output_zero, bias, low, high)
+
+
+def conv_sums(
+    operator: Literal["adder", "shift"],
+    x: Array,
+    kernel: Array,
+    input_zero: int,
+    strides: int | tuple[int, ...] = 1,
+    padding: str = "valid",
+    dilation_rate: int | tuple[int, ...] = 1,
+) -> Array:
+    """The sums that are requantised.
+
+    Args:
+        operator: `"adder"` or `"shift"`.
+        x: Array of int8 `(batch, *sizes, channels)`.
+        kernel: Array of int8 `(*kernel_size, channels // groups, filters)`.
+        input_zero: Integer, the zero point of `x`, which padding holds.
+        strides: Integer or a tuple of one integer a spatial axis.
+        padding: `"valid"`, `"same"` or `"causal"`.
+        dilation_rate: Integer or a tuple of one integer a spatial axis.
+
+    Returns:
+        Array of int64 `(batch, *output_sizes, filters)`.
+    """
+    x, w = np.asarray(x, "int64"), np.asarray(kernel, "int64")
+    *size, channels, filters = w.shape
+    taps = _Taps(x.shape, tuple(size), strides, padding, dilation_rate)
+    groups = x.shape[-1] // channels
+    w = w.reshape(-1, channels, groups, filters // groups).transpose(0, 2, 1, 3)
+    padded = np.pad(x, taps.pads, constant_values=input_zero)
+    y: Array = 0
+    for position, w_tap in zip(taps.slices, w, strict=True):
+        read = padded[position].reshape(*padded[position].shape[:-1], groups, channels)
+        if operator == "adder":
+            y = y - np.abs(read[..., None] - w_tap).sum(-2)
+        else:
+            y = y + np.einsum("...gc,gcf->...gf", read - input_zero, w_tap)
+    return y.reshape(*y.shape[:-2], filters)

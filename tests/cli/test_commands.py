@@ -1,4 +1,4 @@
-"""The commands `summary`, `export`, `audit` and `status`."""
+"""The commands `summary`, `export`, `audit`, `status` and `build`."""
 
 import json
 
@@ -8,6 +8,7 @@ import pytest
 
 import keras_shiftadd as ksa
 from keras_shiftadd.cli import main
+from keras_shiftadd.custom_ops import _builder
 
 EXPORT_EXTRA = "ai-edge-litert is missing: pip install 'keras-shiftadd[export]'"
 
@@ -142,7 +143,59 @@ def test_status_names_versions_backend_and_form(capsys):
     assert lines["keras_shiftadd"] == ksa.__version__
     assert lines["keras"] == keras.__version__
     assert lines["backend"] == keras.config.backend()
-    assert lines["operations"].startswith("portable")
+    assert lines["operations"] == str(ksa.custom_ops.status())
+
+
+def test_status_prints_what_the_libraries_were_built_from_and_with(capsys):
+    assert main(["status"]) == 0
+    text = capsys.readouterr().out
+    for library in ksa.custom_ops.status().libraries:
+        assert f"\n{library.name} " in text
+        for key in library.manifest.keys() - {"library"}:
+            assert f"\n  {key}: " in text
+
+
+class TestBuild:
+    """What is built is tested with the build itself; the command passes on and prints."""
+
+    @pytest.fixture
+    def build(self, monkeypatch):
+        """Lets the build end with these states, and notes how it was called."""
+        calls = []
+
+        def make(**states):
+            def build(**options):
+                calls.append(options)
+                return [
+                    _builder.Outcome(name, _builder.State[state], "the reason", "the output")
+                    for name, state in states.items()
+                ]
+
+            monkeypatch.setattr(_builder, "build", build)
+            return calls
+
+        return make
+
+    def test_prints_what_became_of_each_library(self, build, capsys):
+        build(kernels="BUILT", tensorflow="CURRENT", jax="LEFT_OUT")
+        assert main(["build"]) == 0
+        assert [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()] == [
+            ["kernels", "built (the reason)"],
+            ["tensorflow", "up to date (the reason)"],
+            ["jax", "left out (the reason)"],
+        ]
+
+    @pytest.mark.parametrize("state", ["FAILED", "NO_COMPILER"])
+    def test_failure_has_status_1_and_shows_what_the_compiler_said(self, build, state, capsys):
+        build(kernels="BUILT", tensorflow=state)
+        assert main(["build"]) == 1
+        assert "the output" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("arguments", [[], ["--force"]])
+    def test_force_is_passed_on(self, build, arguments):
+        calls = build(kernels="BUILT")
+        main(["build", *arguments])
+        assert calls == [{"force": bool(arguments)}]
 
 
 def test_missing_model_is_one_line_on_stderr(tmp_path, capsys):

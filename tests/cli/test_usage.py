@@ -16,7 +16,7 @@ def exit_status(*arguments):
     return stopped.value.code
 
 
-@pytest.mark.parametrize("command", ["summary", "export", "audit", "status"])
+@pytest.mark.parametrize("command", ["summary", "export", "audit", "status", "build"])
 def test_help_of_a_command_describes_it_and_gives_an_example(command, capsys):
     assert exit_status(command, "--help") == 0
     text = capsys.readouterr().out
@@ -28,7 +28,7 @@ def test_help_of_a_command_describes_it_and_gives_an_example(command, capsys):
 def test_help_names_every_command(capsys):
     assert exit_status("--help") == 0
     text = capsys.readouterr().out
-    for command in ("summary", "export", "audit", "status"):
+    for command in ("summary", "export", "audit", "status", "build"):
         assert f"  keras-shiftadd {command}" in text
 
 
@@ -48,6 +48,7 @@ def test_version(capsys):
         ("summary", "model.keras", "--input-shape", "8,0,2"),
         ("export", "model.keras", "--to", "onnx", "--calibration", "x.npy"),
         ("export", "model.keras", "--to", "tflite"),
+        ("build", "tensorflow"),
     ],
     ids=" ".join,
 )
@@ -57,7 +58,7 @@ def test_bad_usage_has_status_2(arguments, capsys):
 
 
 def test_module_runs_as_a_program_and_reports_errors_in_its_exit_status(tmp_path):
-    environment = {**os.environ, "KERAS_SHIFTADD_OPS": "native"}
+    environment = {**os.environ, "KERAS_SHIFTADD_OPS": "compiled"}
     done = subprocess.run(
         [sys.executable, "-m", "keras_shiftadd", "status"],
         env=environment,
@@ -68,5 +69,5 @@ def test_module_runs_as_a_program_and_reports_errors_in_its_exit_status(tmp_path
         check=False,
     )
     assert done.returncode == 2
-    assert "KERAS_SHIFTADD_OPS=native" in done.stderr.splitlines()[-1]
+    assert "KERAS_SHIFTADD_OPS='compiled'" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr

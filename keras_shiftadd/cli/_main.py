@@ -22,7 +22,7 @@ examples:
   keras-shiftadd build
 
 'keras-shiftadd COMMAND --help' explains a command.
-exit status: 0 done; 1 a check that was asked for failed; 2 bad usage or input.
+exit status: 0 done; 1 a check that was asked for, or a build, failed; 2 bad usage or input.
 """
 
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after the command's name; `None` takes those of the process.
 
     Returns:
-        The exit status: 0 done, 1 a check that was asked for failed, 2 bad input.
+        The exit status: 0 done, 1 a check that was asked for, or a build, failed, 2 bad input.
 
     Raises:
         SystemExit: after `--help` and `--version` (0) and on bad usage (2), as argparse does.

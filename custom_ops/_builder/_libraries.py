@@ -22,7 +22,7 @@ COMPILE_FLAGS = (
     "-pthread",
 )
 
-# Instruction set, machines that may have it, flags. A source file target_<set>.cc is compiled
+# Instruction set, machines that may have it, flags. A source file ..._<set>.cc is compiled
 # for it; the other files run on every processor of the machine.
 _INSTRUCTION_SETS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
@@ -105,7 +105,7 @@ def instruction_sets(folder: pathlib.Path) -> list[str]:
 def file_flags(file: pathlib.Path) -> tuple[str, ...]:
     """The flags of one source file beyond those of all."""
     for name, _, flags in _INSTRUCTION_SETS:
-        if file.stem == f"target_{name}":
+        if file.stem.endswith(f"_{name}"):
             return flags
     return ()
 
@@ -130,5 +130,5 @@ def _fits(file: pathlib.Path) -> bool:
     return all(
         machine in machines
         for name, machines, _ in _INSTRUCTION_SETS
-        if file.stem == f"target_{name}"
+        if file.stem.endswith(f"_{name}")
     )

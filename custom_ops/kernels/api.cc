@@ -7,7 +7,7 @@
 
 namespace {
 
-using shiftadd::active_target;
+using shiftadd::active_f32_kernels;
 
 constexpr int64_t kMaxElements = int64_t{1} << 40;
 constexpr int64_t kMaxWindow = int64_t{1} << 22;
@@ -96,7 +96,7 @@ const char* shiftadd_error_message(int error) {
 }
 
 size_t shiftadd_adder_conv_f32_scratch(const shiftadd_conv_params* p, int32_t threads) {
-  return active_target().adder_scratch(*p, shiftadd::maximum(threads, 1));
+  return active_f32_kernels().adder_scratch(*p, shiftadd::maximum(threads, 1));
 }
 
 int shiftadd_adder_conv_f32(const shiftadd_conv_params* p, const float* x, const float* w,
@@ -104,13 +104,13 @@ int shiftadd_adder_conv_f32(const shiftadd_conv_params* p, const float* x, const
   if (p == nullptr || w == nullptr) return SHIFTADD_BAD_ARGUMENT;
   if (p->batch == 0) return SHIFTADD_OK;
   if (x == nullptr || y == nullptr || scratch == nullptr) return SHIFTADD_BAD_ARGUMENT;
-  active_target().adder(*p, x, w, y, scratch, loops(parallel));
+  active_f32_kernels().adder(*p, x, w, y, scratch, loops(parallel));
   return SHIFTADD_OK;
 }
 
 size_t shiftadd_adder_conv_f32_input_gradient_scratch(const shiftadd_conv_params* p,
                                                       int32_t threads) {
-  return active_target().input_gradient_scratch(*p, shiftadd::maximum(threads, 1));
+  return active_f32_kernels().input_gradient_scratch(*p, shiftadd::maximum(threads, 1));
 }
 
 int shiftadd_adder_conv_f32_input_gradient(const shiftadd_conv_params* p, int32_t slope,
@@ -122,13 +122,13 @@ int shiftadd_adder_conv_f32_input_gradient(const shiftadd_conv_params* p, int32_
   if (x == nullptr || g == nullptr || dx == nullptr || scratch == nullptr) {
     return SHIFTADD_BAD_ARGUMENT;
   }
-  active_target().input_gradient(*p, slope, x, w, g, dx, scratch, loops(parallel));
+  active_f32_kernels().input_gradient(*p, slope, x, w, g, dx, scratch, loops(parallel));
   return SHIFTADD_OK;
 }
 
 size_t shiftadd_adder_conv_f32_kernel_gradient_scratch(const shiftadd_conv_params* p,
                                                        int32_t threads) {
-  return active_target().kernel_gradient_scratch(*p, shiftadd::maximum(threads, 1));
+  return active_f32_kernels().kernel_gradient_scratch(*p, shiftadd::maximum(threads, 1));
 }
 
 int shiftadd_adder_conv_f32_kernel_gradient(const shiftadd_conv_params* p, int32_t slope,
@@ -144,7 +144,7 @@ int shiftadd_adder_conv_f32_kernel_gradient(const shiftadd_conv_params* p, int32
     return SHIFTADD_OK;
   }
   if (x == nullptr || g == nullptr || scratch == nullptr) return SHIFTADD_BAD_ARGUMENT;
-  active_target().kernel_gradient(*p, slope, x, w, g, dw, scratch, loops(parallel));
+  active_f32_kernels().kernel_gradient(*p, slope, x, w, g, dw, scratch, loops(parallel));
   return SHIFTADD_OK;
 }
 

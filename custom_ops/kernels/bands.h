@@ -14,10 +14,16 @@ namespace SHIFTADD_TARGET {
 
 // Half of a usual second-level cache, so that the weights find room beside a band.
 constexpr int64_t kBandBytes = 256 * 1024;
-constexpr int64_t kMinBandPixels = 64;
+constexpr int64_t kMinBandPixels = 128;
 constexpr int64_t kMaxBandPixels = 4096;
 // Absolute differences below which waking a second thread costs more than it saves.
 constexpr int64_t kSmallWork = int64_t{1} << 19;
+
+// How many vectors of filters the next block takes: three where one would be left over.
+inline int block_vectors(int64_t vectors_left) {
+  if (vectors_left == 3 || vectors_left == 5) return 3;
+  return static_cast<int>(minimum<int64_t>(vectors_left, kUsualVectors));
+}
 
 struct BandPlan {
   shiftadd_conv_params params;  // pointwise convolutions become one long column of pixels

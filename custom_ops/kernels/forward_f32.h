@@ -95,22 +95,25 @@ void forward_block(const ForwardBlock& b, const float* const* pixels, const floa
   }
 }
 
-// Runs all pixels of a piece of work through blocks of P pixels, and what is left through
-// smaller ones.
+// `count` is at most P: takes the block of just that many pixels.
+template <int P, int V>
+void forward_block_of(int64_t count, const ForwardBlock& b, const float* const* pixels,
+                      const float* x_sum, const float* x_abs_sum, float* y) {
+  if constexpr (P > 1) {
+    if (count < P) return forward_block_of<P - 1, V>(count, b, pixels, x_sum, x_abs_sum, y);
+  }
+  forward_block<P, V>(b, pixels, x_sum, x_abs_sum, y);
+}
+
 template <int P, int V>
 void forward_pixels(const ForwardBlock& b, const float* base, const int64_t* offset,
                     const float* x_sum, const float* x_abs_sum, float* y, int64_t count) {
-  int64_t done = 0;
   const float* pixels[P];
-  for (; done + P <= count; done += P) {
-    for (int p = 0; p < P; ++p) pixels[p] = base + offset[done + p];
-    forward_block<P, V>(b, pixels, x_sum + done, x_abs_sum + done, y + done * b.y_stride);
-  }
-  if constexpr (P > 1) {
-    if (done < count) {
-      forward_pixels<P / 2, V>(b, base, offset + done, x_sum + done, x_abs_sum + done,
-                               y + done * b.y_stride, count - done);
-    }
+  for (int64_t done = 0; done < count; done += P) {
+    const int64_t here = minimum<int64_t>(P, count - done);
+    for (int64_t p = 0; p < here; ++p) pixels[p] = base + offset[done + p];
+    forward_block_of<P, V>(here, b, pixels, x_sum + done, x_abs_sum + done,
+                           y + done * b.y_stride);
   }
 }
 
@@ -119,7 +122,6 @@ struct ForwardPlan {
   Runs runs;
   bool max_form;
   bool packed;       // false: the kernel is read where it lies
-  int64_t blocks;    // of filters, a group
   int64_t lanes;     // filters a group, rounded up to vectors
   int64_t window;    // elements of a window
   float *packed_w, *w_sum, *w_abs_sum;
@@ -154,7 +156,6 @@ inline size_t plan_forward(const shiftadd_conv_params& p, int32_t threads, void*
   // With groups a window is short, and the sums of the max form would cost what it saves.
   plan->max_form = kMaxFormPays && p.groups == 1 && p.filters >= kLanes / 2;
   plan->lanes = round_up<int64_t>(p.filters, kLanes);
-  plan->blocks = ceil_div<int64_t>(plan->lanes / kLanes, 1);
   // Packing costs as much as a few pixels of work.
   plan->packed = p.filters % kLanes != 0 || p.groups > 1 ||
                  p.batch * pixels_of(p) > 4 * kBlock1;
@@ -168,12 +169,6 @@ inline size_t plan_forward(const shiftadd_conv_params& p, int32_t threads, void*
   plan->worker_bytes = round_up<size_t>(worker.size(), kAlignment);
   plan->workers = arena.take<char>(static_cast<int64_t>(plan->worker_bytes) * threads);
   return arena.size();
-}
-
-// Splits `vectors` into blocks of up to three: 1, 2, 3, 2+2, 3+2, 3+3, ...
-inline int block_vectors(int64_t vectors_left) {
-  if (vectors_left == 4 || vectors_left == 2) return 2;
-  return vectors_left >= 3 ? 3 : 1;
 }
 
 inline void pack_forward(const shiftadd_conv_params& p, const ForwardPlan& plan, const float* w) {
@@ -234,8 +229,10 @@ inline void forward_band(const shiftadd_conv_params& p, const ForwardPlan& plan,
         forward_pixels<kBlock1, 1>(b, from, s.offset, s.box, s.abs_box, to, band.pixels);
       } else if (vectors == 2) {
         forward_pixels<kBlock2, 2>(b, from, s.offset, s.box, s.abs_box, to, band.pixels);
-      } else {
+      } else if (vectors == 3) {
         forward_pixels<kBlock3, 3>(b, from, s.offset, s.box, s.abs_box, to, band.pixels);
+      } else {
+        forward_pixels<kBlock4, 4>(b, from, s.offset, s.box, s.abs_box, to, band.pixels);
       }
       packed += plan.window * vectors * kLanes;
       f += vectors * kLanes;

@@ -26,6 +26,7 @@ struct SlopeBlock {
 template <int P, int V, int kSlope, bool kNumbers>
 inline void slope_block(const SlopeBlock& b, const float* const* g, const vec (&x)[P][V],
                         vec (&acc)[P][V]) {
+  const vec one = opaque_one();
   for (int p = 0; p < P; ++p)
     for (int v = 0; v < V; ++v) acc[p][v] = zero();
   for (int64_t t = 0; t < b.taps; ++t) {
@@ -38,7 +39,10 @@ inline void slope_block(const SlopeBlock& b, const float* const* g, const vec (&
       for (int p = 0; p < P; ++p) {
         const vec gradient = broadcast(from[p][f]);
         for (int v = 0; v < V; ++v) {
-          const vec slope = slope_of<kSlope, kNumbers>(sub(weights[v], x[p][v]));
+          // Every other difference goes to the ports of the FMAs.
+          const vec difference = (p * V + v) % 2 == 0 ? sub(weights[v], x[p][v])
+                                                      : sub_fused(weights[v], x[p][v], one);
+          const vec slope = slope_of<kSlope, kNumbers>(difference);
           acc[p][v] = multiply_add(gradient, slope, acc[p][v]);
         }
       }

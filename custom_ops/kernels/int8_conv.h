@@ -13,10 +13,12 @@ struct Int8Scratch {
   Int8Scratch(const Int8Plan& plan, void* base) {
     Arena arena(base);
     band = arena.take<int8_t>(band_bytes(plan, plan.largest_rows) + kOverread);
+    offsets = arena.take<int64_t>(plan.largest_rows * plan.params.out_size[1]);
     tails = arena.take<int32_t>(plan.largest_rows * plan.params.out_size[1]);
     size = arena.size();
   }
   int8_t* band;
+  int64_t* offsets;
   int32_t* tails;
   size_t size;
 };
@@ -79,9 +81,8 @@ struct Int8Call {
     }
     Int8Pixels pixels;
     pixels.band = reinterpret_cast<const uint8_t*>(memory.band);
-    pixels.width = p.out_size[1];
-    pixels.row_stride = p.strides[0] * plan.columns * plan.channels;
-    pixels.column_stride = p.strides[1] * plan.channels;
+    fill_offsets(plan, rows, memory.offsets);
+    pixels.offsets = memory.offsets;
     pixels.tails = nullptr;
     pixels.y = out;
     pixels.y_stride = outputs;

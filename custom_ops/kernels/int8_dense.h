@@ -29,12 +29,11 @@ inline Int8Window window_of(const Int8Plan& plan) {
   return window;
 }
 
-// Where the pixels of a band lie and where their output goes.
+// The pixels of a band and where their output goes.
 struct Int8Pixels {
   const uint8_t* band;
-  int64_t width;                      // pixels of an output row
-  int64_t row_stride, column_stride;  // between the windows of neighbours
-  const int32_t* tails;               // for each pixel, or null
+  const int64_t* offsets;  // of the first byte of each pixel's window
+  const int32_t* tails;    // for each pixel, or null
   int8_t* y;
   int64_t y_stride;
 };
@@ -53,43 +52,52 @@ inline int32_t tail_sum(const uint8_t* x, const Int8Window& window, int64_t step
   return static_cast<int32_t>(sum);
 }
 
-inline void fill_tails(const Int8Pixels& pixels, int64_t count, const Int8Window& window,
-                       int64_t step, int32_t* tails) {
-  for (int64_t i = 0; i < count; ++i) {
-    const uint8_t* x = pixels.band + i / pixels.width * pixels.row_stride +
-                       i % pixels.width * pixels.column_stride;
-    tails[i] = tail_sum(x, window, step);
+inline void fill_offsets(const Int8Plan& plan, int64_t rows, int64_t* offsets) {
+  const shiftadd_conv_params& p = plan.params;
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t begin = row * p.strides[0] * plan.columns;
+    for (int64_t column = 0; column < p.out_size[1]; ++column) {
+      *offsets++ = (begin + column * p.strides[1]) * plan.channels;
+    }
   }
 }
 
 // Requantises one pixel of a block whose shifts lie outside of what the vectors take.
 template <typename Lanes>
-void store_unusual(const Totals& totals, const Channels& c, const Int8Header& h, int8_t* y) {
+SHIFTADD_NOINLINE void store_unusual(Totals totals, const Channels& c, const Int8Header& h,
+                                     int64_t count, int8_t* y) {
   int32_t sums[kFilters];
   store_totals(totals, sums);
   for (int lane = 0; lane < kFilters; ++lane) {
     const int filter = Lanes::filter_of_lane(lane);
-    const int64_t product = int64_t{sums[lane]} * c.multiplier[lane];
+    if (filter >= count) continue;
+    const int64_t product = sums[lane] * c.multiplier[lane];
     const int64_t sum = c.addend[lane] + (Lanes::kSubtracts ? -product : product);
     y[filter] = clamp_int8((sum >> c.shift[filter]) + h.output_zero, h);
   }
 }
 
-// Writes a pixel of a block. `Whole` blocks have kFilters output channels.
-template <typename Lanes, bool Whole>
-void store_pixel(const Totals& totals, const Requantizer<Lanes>& requantizer, const Channels& c,
-                 const Int8Header& h, int64_t count, int8_t* y) {
-  if (Whole && !c.has_unusual_shift) {
-    requantizer.store(totals, y);
+// Writes the pixels of a tile. `Whole` blocks have kFilters output channels, others `count`.
+template <typename Lanes, int kPixels, bool Whole>
+SHIFTADD_INLINE void store_tile(const typename Lanes::Sums (&sums)[kPixels], const Channels& c,
+                                const Int8Header& h, int64_t count, int8_t* y, int64_t y_stride) {
+  if (c.has_unusual_shift) {
+    for (int i = 0; i < kPixels; ++i) {
+      store_unusual<Lanes>(Lanes::totals(sums[i]), c, h, count, y + i * y_stride);
+    }
     return;
   }
-  int8_t bytes[kFilters];
-  if (c.has_unusual_shift) {
-    store_unusual<Lanes>(totals, c, h, bytes);
-  } else {
-    requantizer.store(totals, bytes);
+  const Requantizer<Lanes> requantizer(c, h);
+#pragma GCC unroll 16
+  for (int i = 0; i < kPixels; ++i) {
+    if (Whole) {
+      requantizer.store(Lanes::totals(sums[i]), y + i * y_stride);
+    } else {
+      int8_t bytes[kFilters];
+      requantizer.store(Lanes::totals(sums[i]), bytes);
+      copy_bytes(y + i * y_stride, bytes, count);
+    }
   }
-  memcpy(y, bytes, static_cast<size_t>(count));
 }
 
 // kPixels pixels from `first` on, times one block of output channels.
@@ -98,15 +106,10 @@ void dense_tile(const Int8Pixels& pixels, int64_t first, const Int8Window& windo
                 const uint8_t* w, const Channels& c, const Int8Header& h, int64_t count) {
   const uint8_t* base[kPixels];
   typename Lanes::Sums sums[kPixels];
-  int64_t row = first / pixels.width, column = first % pixels.width;
 #pragma GCC unroll 16
   for (int i = 0; i < kPixels; ++i) {
-    base[i] = pixels.band + row * pixels.row_stride + column * pixels.column_stride;
+    base[i] = pixels.band + pixels.offsets[first + i];
     sums[i] = Lanes::start(pixels.tails == nullptr ? 0 : pixels.tails[first + i]);
-    if (++column == pixels.width) {
-      column = 0;
-      ++row;
-    }
   }
   for (int64_t r = 0; r < window.rows; ++r) {
     for (int64_t k = 0; k < window.columns; ++k) {
@@ -121,13 +124,8 @@ void dense_tile(const Int8Pixels& pixels, int64_t first, const Int8Window& windo
       }
     }
   }
-  const Requantizer<Lanes> requantizer(c, h);
-  int8_t* y = pixels.y + first * pixels.y_stride;
-#pragma GCC unroll 16
-  for (int i = 0; i < kPixels; ++i) {
-    store_pixel<Lanes, Whole>(Lanes::totals(sums[i]), requantizer, c, h, count,
-                              y + i * pixels.y_stride);
-  }
+  store_tile<Lanes, kPixels, Whole>(sums, c, h, count, pixels.y + first * pixels.y_stride,
+                                    pixels.y_stride);
 }
 
 template <typename Lanes, bool Whole>
@@ -157,7 +155,9 @@ void dense_band(const Int8Plan& plan, Int8Pixels pixels, int64_t count, int64_t 
   const shiftadd_conv_params& p = plan.params;
   const Int8Window window = window_of(plan);
   if (Lanes::kSubtracts && window.length % Lanes::kStep != 0) {
-    fill_tails(pixels, count, window, Lanes::kStep, tails);
+    for (int64_t i = 0; i < count; ++i) {
+      tails[i] = tail_sum(pixels.band + pixels.offsets[i], window, Lanes::kStep);
+    }
     pixels.tails = tails;
   }
   const int64_t bytes = block_weight_bytes(p, h.loop), blocks = blocks_of_group(p);

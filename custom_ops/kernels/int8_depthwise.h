@@ -36,12 +36,7 @@ void depthwise_tile(const Int8Plan& plan, const int8_t* x, const int32_t* w, con
       tap += column_stride;
     }
   }
-  const Requantizer<DepthwiseLanes> requantizer(c, h);
-#pragma GCC unroll 16
-  for (int i = 0; i < kPixels; ++i) {
-    store_pixel<DepthwiseLanes, Whole>(DepthwiseLanes::totals(sums[i]), requantizer, c, h, count,
-                                       y + i * plan.channels);
-  }
+  store_tile<DepthwiseLanes, kPixels, Whole>(sums, c, h, count, y, plan.channels);
 }
 
 template <Int8Loop kLoop, bool Whole>

@@ -14,6 +14,10 @@
 #include "common.h"
 #include "shiftadd.h"
 
+// The inner loops are made of small functions whose vectors must stay in registers.
+#define SHIFTADD_INLINE inline __attribute__((always_inline))
+#define SHIFTADD_NOINLINE __attribute__((noinline))
+
 namespace shiftadd {
 
 // How the inner loop of a packed convolution works.
@@ -101,6 +105,13 @@ void fill_channels(const int32_t* bias, const int32_t* multiplier, const int32_t
     const int32_t s = out->shift[Lanes::filter_of_lane(lane)];
     out->addend[lane] += int64_t{output_zero} * (int64_t{1} << s);
   }
+}
+
+// memcpy of a few bytes, without a call.
+SHIFTADD_INLINE void copy_bytes(int8_t* out, const int8_t* in, int64_t count) {
+  int64_t at = 0;
+  for (; at + 4 <= count; at += 4) memcpy(out + at, in + at, 4);
+  for (; at < count; ++at) out[at] = in[at];
 }
 
 inline int8_t clamp_int8(int64_t value, const Int8Header& h) {

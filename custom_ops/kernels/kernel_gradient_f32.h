@@ -79,7 +79,7 @@ inline void product_block_of(int64_t channels, const ChunkOfTap& chunk, const fl
 template <int V>
 inline void product_of_channels(const shiftadd_conv_params& p, const ChunkOfTap& chunk,
                                 int64_t c_begin, int64_t c_end, int64_t f, float* dw, bool first) {
-  constexpr int P = V == 1 ? kBlock1 : V == 2 ? kBlock2 : kBlock3;
+  constexpr int P = V == 1 ? kBlock1 : V == 2 ? kBlock2 : V == 3 ? kBlock3 : kBlock4;
   for (int64_t c = c_begin; c < c_end; c += P) {
     product_block_of<P, V>(minimum<int64_t>(P, c_end - c), chunk, chunk.x + c, chunk.g + f,
                            minimum<int64_t>(V * kLanes, p.filters - f), dw + c * p.filters + f,
@@ -185,18 +185,18 @@ inline void kernel_gradient_item(const KernelGradientPlan& plan, int64_t item, c
       chunk.g = g + ((image * p.out_size[0] + row) * p.out_size[1] + column_begin) * filters +
                 group * p.filters;
       for (int64_t f = 0; f < p.filters;) {
-        const int64_t left = ceil_div<int64_t>(p.filters - f, kLanes);
+        const int vectors = block_vectors(ceil_div<int64_t>(p.filters - f, kLanes));
         float* out = dw + start;
-        if (left == 4 || left == 2) {
-          product_of_channels<2>(p, chunk, c_begin, c_end, f, out, first);
-          f += 2 * kLanes;
-        } else if (left >= 3) {
-          product_of_channels<3>(p, chunk, c_begin, c_end, f, out, first);
-          f += 3 * kLanes;
-        } else {
+        if (vectors == 1) {
           product_of_channels<1>(p, chunk, c_begin, c_end, f, out, first);
-          f += kLanes;
+        } else if (vectors == 2) {
+          product_of_channels<2>(p, chunk, c_begin, c_end, f, out, first);
+        } else if (vectors == 3) {
+          product_of_channels<3>(p, chunk, c_begin, c_end, f, out, first);
+        } else {
+          product_of_channels<4>(p, chunk, c_begin, c_end, f, out, first);
         }
+        f += vectors * kLanes;
       }
       first = false;
     }

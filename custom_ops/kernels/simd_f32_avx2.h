@@ -11,10 +11,11 @@ namespace avx2 {
 using vec = __m256;
 constexpr int kLanes = 8;
 constexpr bool kMaxFormPays = true;
-// Pixels of a register block with 1, 2 and 3 vectors of output channels.
-constexpr int kBlock1 = 8, kBlock2 = 5, kBlock3 = 3;
+// Pixels of a register block with 1, 2, 3 and 4 vectors of output channels, and the usual number
+// of vectors.
+constexpr int kBlock1 = 8, kBlock2 = 5, kBlock3 = 3, kBlock4 = 2, kUsualVectors = 2;
 // Input elements of a register block of the input gradient.
-constexpr int kGradientBlock1 = 5, kGradientBlock2 = 2;
+constexpr int kGradientBlock1 = 8, kGradientBlock2 = 3;
 
 inline vec zero() { return _mm256_setzero_ps(); }
 inline vec broadcast(float a) { return _mm256_set1_ps(a); }
@@ -28,6 +29,8 @@ inline void store_first(float* p, vec a, int n) { _mm256_maskstore_ps(p, first_l
 
 inline vec add(vec a, vec b) { return _mm256_add_ps(a, b); }
 inline vec sub(vec a, vec b) { return _mm256_sub_ps(a, b); }
+// a - b on the ports of the FMA, which the subtraction leaves alone.
+inline vec sub_fused(vec a, vec b, vec one) { return _mm256_fmsub_ps(a, one, b); }
 inline vec mul(vec a, vec b) { return _mm256_mul_ps(a, b); }
 inline vec multiply_add(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 inline vec max(vec a, vec b) { return _mm256_max_ps(a, b); }

@@ -17,8 +17,9 @@ namespace avx512 {
 using vec = __m512;
 constexpr int kLanes = 16;
 constexpr bool kMaxFormPays = true;
-// Pixels of a register block with 1, 2 and 3 vectors of output channels.
-constexpr int kBlock1 = 12, kBlock2 = 8, kBlock3 = 7;
+// Pixels of a register block with 1, 2, 3 and 4 vectors of output channels, and the usual number
+// of vectors.
+constexpr int kBlock1 = 12, kBlock2 = 8, kBlock3 = 6, kBlock4 = 6, kUsualVectors = 4;
 // Input elements of a register block of the input gradient.
 constexpr int kGradientBlock1 = 8, kGradientBlock2 = 6;
 
@@ -32,6 +33,8 @@ inline void store_first(float* p, vec a, int n) { _mm512_mask_storeu_ps(p, first
 
 inline vec add(vec a, vec b) { return _mm512_add_ps(a, b); }
 inline vec sub(vec a, vec b) { return _mm512_sub_ps(a, b); }
+// a - b on the ports of the FMA, which the subtraction leaves alone.
+inline vec sub_fused(vec a, vec b, vec one) { return _mm512_fmsub_ps(a, one, b); }
 inline vec mul(vec a, vec b) { return _mm512_mul_ps(a, b); }
 inline vec multiply_add(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline vec max(vec a, vec b) { return _mm512_max_ps(a, b); }

@@ -12,8 +12,9 @@ using vec = float32x4_t;
 constexpr int kLanes = 4;
 // FABD is a whole absolute difference: the exact form has as few instructions as the max form.
 constexpr bool kMaxFormPays = false;
-// Pixels of a register block with 1, 2 and 3 vectors of output channels.
-constexpr int kBlock1 = 12, kBlock2 = 8, kBlock3 = 7;
+// Pixels of a register block with 1, 2, 3 and 4 vectors of output channels, and the usual number
+// of vectors.
+constexpr int kBlock1 = 12, kBlock2 = 8, kBlock3 = 6, kBlock4 = 6, kUsualVectors = 4;
 // Input elements of a register block of the input gradient.
 constexpr int kGradientBlock1 = 8, kGradientBlock2 = 6;
 
@@ -34,6 +35,7 @@ inline void store_first(float* p, vec a, int n) {
 
 inline vec add(vec a, vec b) { return vaddq_f32(a, b); }
 inline vec sub(vec a, vec b) { return vsubq_f32(a, b); }
+inline vec sub_fused(vec a, vec b, vec) { return sub(a, b); }
 inline vec mul(vec a, vec b) { return vmulq_f32(a, b); }
 inline vec multiply_add(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }
 inline vec max(vec a, vec b) { return vmaxq_f32(a, b); }

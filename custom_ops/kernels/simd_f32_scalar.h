@@ -13,8 +13,9 @@ struct vec {
   float lane[kLanes];
 };
 constexpr bool kMaxFormPays = false;
-// Pixels of a register block with 1, 2 and 3 vectors of output channels.
-constexpr int kBlock1 = 4, kBlock2 = 2, kBlock3 = 1;
+// Pixels of a register block with 1, 2, 3 and 4 vectors of output channels, and the usual number
+// of vectors.
+constexpr int kBlock1 = 4, kBlock2 = 2, kBlock3 = 1, kBlock4 = 1, kUsualVectors = 2;
 // Input elements of a register block of the input gradient.
 constexpr int kGradientBlock1 = 2, kGradientBlock2 = 1;
 
@@ -48,6 +49,7 @@ inline vec add(vec a, vec b) {
 inline vec sub(vec a, vec b) {
   return lanewise([&](int i) { return a.lane[i] - b.lane[i]; });
 }
+inline vec sub_fused(vec a, vec b, vec) { return sub(a, b); }
 inline vec mul(vec a, vec b) {
   return lanewise([&](int i) { return a.lane[i] * b.lane[i]; });
 }

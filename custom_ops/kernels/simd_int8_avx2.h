@@ -19,7 +19,7 @@ struct Totals {
   __m256i first, second;
 };
 
-inline __m256i load_256(const void* p) {
+SHIFTADD_INLINE __m256i load_256(const void* p) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(p));
 }
 
@@ -40,21 +40,21 @@ struct AdderLanes {
   static constexpr int filter_of_lane(int lane) { return filter_of_shuffled_lane(lane); }
   static constexpr int filter_of_position(int position) { return filter_of_lane(position); }
 
-  static Sums start(int32_t tail) {
+  static SHIFTADD_INLINE Sums start(int32_t tail) {
     const __m256i sum = _mm256_set1_epi64x(-int64_t{tail});
     return {sum, sum};
   }
-  static Weights load(const uint8_t* p) { return {load_256(p), load_256(p + 32)}; }
-  static Input broadcast(const uint8_t* p) {
+  static SHIFTADD_INLINE Weights load(const uint8_t* p) { return {load_256(p), load_256(p + 32)}; }
+  static SHIFTADD_INLINE Input broadcast(const uint8_t* p) {
     int64_t bytes;
     memcpy(&bytes, p, sizeof(bytes));
     return _mm256_set1_epi64x(bytes);
   }
-  static void add_step(Sums& sums, Input x, const Weights& w) {
+  static SHIFTADD_INLINE void add_step(Sums& sums, Input x, const Weights& w) {
     sums.first = _mm256_add_epi64(sums.first, _mm256_sad_epu8(x, w.first));
     sums.second = _mm256_add_epi64(sums.second, _mm256_sad_epu8(x, w.second));
   }
-  static Totals totals(const Sums& sums) { return sums; }
+  static SHIFTADD_INLINE Totals totals(const Sums& sums) { return sums; }
 };
 
 // A 32-bit lane an output channel. Unsigned bytes times |w| <= 64: two products fit into 16 bits,
@@ -71,18 +71,18 @@ struct ShiftLanes {
     return filter_of_lane(position / 2 + position % 2 * (kFilters / 2));
   }
 
-  static Sums start(int32_t) { return _mm256_setzero_si256(); }
-  static Weights load(const uint8_t* p) { return load_256(p); }
-  static Input broadcast(const uint8_t* p) {
+  static SHIFTADD_INLINE Sums start(int32_t) { return _mm256_setzero_si256(); }
+  static SHIFTADD_INLINE Weights load(const uint8_t* p) { return load_256(p); }
+  static SHIFTADD_INLINE Input broadcast(const uint8_t* p) {
     int32_t bytes;
     memcpy(&bytes, p, sizeof(bytes));
     return _mm256_set1_epi32(bytes);
   }
-  static void add_step(Sums& sums, Input x, Weights w) {
+  static SHIFTADD_INLINE void add_step(Sums& sums, Input x, Weights w) {
     const __m256i pairs = _mm256_maddubs_epi16(x, w);
     sums = _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
   }
-  static Totals totals(Sums sums) { return {sums, _mm256_srli_epi64(sums, 32)}; }
+  static SHIFTADD_INLINE Totals totals(Sums sums) { return {sums, _mm256_srli_epi64(sums, 32)}; }
 };
 
 // With |w| <= 32, four products fit into 16 bits and are widened together.
@@ -93,11 +93,11 @@ struct SmallShiftLanes : ShiftLanes {
   };
   using Weights = Input;
 
-  static Weights load(const uint8_t* p) { return {load_256(p), load_256(p + 32)}; }
-  static Input broadcast(const uint8_t* p) {
+  static SHIFTADD_INLINE Weights load(const uint8_t* p) { return {load_256(p), load_256(p + 32)}; }
+  static SHIFTADD_INLINE Input broadcast(const uint8_t* p) {
     return {ShiftLanes::broadcast(p), ShiftLanes::broadcast(p + 4)};
   }
-  static void add_step(Sums& sums, const Input& x, const Weights& w) {
+  static SHIFTADD_INLINE void add_step(Sums& sums, const Input& x, const Weights& w) {
     const __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(x.first, w.first),
                                            _mm256_maddubs_epi16(x.second, w.second));
     sums = _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
@@ -114,32 +114,32 @@ struct DepthwiseLanes {
     return lane % (kFilters / 2) * 2 + lane / (kFilters / 2);
   }
 
-  static Sums start() { return _mm256_setzero_si256(); }
-  static __m256i load_weights(const int32_t* p) { return load_256(p); }
-  static __m256i load_input(const int8_t* p) {
+  static SHIFTADD_INLINE Sums start() { return _mm256_setzero_si256(); }
+  static SHIFTADD_INLINE __m256i load_weights(const int32_t* p) { return load_256(p); }
+  static SHIFTADD_INLINE __m256i load_input(const int8_t* p) {
     return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
   }
-  static void subtract_difference(Sums& sums, __m256i x, __m256i w) {
+  static SHIFTADD_INLINE void subtract_difference(Sums& sums, __m256i x, __m256i w) {
     sums = _mm256_sub_epi32(sums, _mm256_abs_epi32(_mm256_sub_epi32(x, w)));
   }
   // The lower 16 bits of x times those of w; the upper ones of w are zero.
-  static void add_product(Sums& sums, __m256i x, __m256i w) {
+  static SHIFTADD_INLINE void add_product(Sums& sums, __m256i x, __m256i w) {
     sums = _mm256_add_epi32(sums, _mm256_madd_epi16(x, w));
   }
-  static Totals totals(Sums sums) { return {sums, _mm256_srli_epi64(sums, 32)}; }
+  static SHIFTADD_INLINE Totals totals(Sums sums) { return {sums, _mm256_srli_epi64(sums, 32)}; }
 };
 
 template <typename Lanes>
 class Requantizer {
  public:
-  Requantizer(const Int8Channels<kFilters>& c, const Int8Header& h)
+  SHIFTADD_INLINE Requantizer(const Int8Channels<kFilters>& c, const Int8Header& h)
       : multiplier_{load_256(c.multiplier), load_256(c.multiplier + kFilters / 2)},
         addend_{load_256(c.addend), load_256(c.addend + kFilters / 2)},
         shift_(_mm256_sub_epi32(load_256(c.shift), _mm256_set1_epi32(32))),
         low_(_mm_set1_epi8(static_cast<int8_t>(h.low))),
         high_(_mm_set1_epi8(static_cast<int8_t>(h.high))) {}
 
-  void store(const Totals& t, int8_t* y) const {
+  SHIFTADD_INLINE void store(const Totals& t, int8_t* y) const {
     const __m256i first = scale(t.first, multiplier_.first, addend_.first);
     const __m256i second = scale(t.second, multiplier_.second, addend_.second);
     __m256i upper;
@@ -158,7 +158,7 @@ class Requantizer {
   }
 
  private:
-  static __m256i scale(__m256i sum, __m256i multiplier, __m256i addend) {
+  static SHIFTADD_INLINE __m256i scale(__m256i sum, __m256i multiplier, __m256i addend) {
     const __m256i product = _mm256_mul_epi32(sum, multiplier);
     return Lanes::kSubtracts ? _mm256_sub_epi64(addend, product)
                              : _mm256_add_epi64(addend, product);

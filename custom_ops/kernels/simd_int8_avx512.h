@@ -30,23 +30,23 @@ struct AdderLanes {
   static constexpr int filter_of_lane(int lane) { return lane; }
   static constexpr int filter_of_position(int position) { return position; }
 
-  static Sums start(int32_t tail) {
+  static SHIFTADD_INLINE Sums start(int32_t tail) {
     const __m512i sum = _mm512_set1_epi64(-int64_t{tail});
     return {sum, sum};
   }
-  static Weights load(const uint8_t* p) {
+  static SHIFTADD_INLINE Weights load(const uint8_t* p) {
     return {_mm512_loadu_si512(p), _mm512_loadu_si512(p + 64)};
   }
-  static Input broadcast(const uint8_t* p) {
+  static SHIFTADD_INLINE Input broadcast(const uint8_t* p) {
     int64_t bytes;
     memcpy(&bytes, p, sizeof(bytes));
     return _mm512_set1_epi64(bytes);
   }
-  static void add_step(Sums& sums, Input x, const Weights& w) {
+  static SHIFTADD_INLINE void add_step(Sums& sums, Input x, const Weights& w) {
     sums.first = _mm512_add_epi64(sums.first, _mm512_sad_epu8(x, w.first));
     sums.second = _mm512_add_epi64(sums.second, _mm512_sad_epu8(x, w.second));
   }
-  static Totals totals(const Sums& sums) { return sums; }
+  static SHIFTADD_INLINE Totals totals(const Sums& sums) { return sums; }
 };
 
 // A 32-bit lane an output channel; even lanes hold the first half of a block, odd ones the second.
@@ -62,17 +62,17 @@ struct ShiftLanes {
     return position / 2 + position % 2 * (kFilters / 2);
   }
 
-  static Sums start(int32_t) { return _mm512_setzero_si512(); }
-  static Weights load(const uint8_t* p) { return _mm512_loadu_si512(p); }
-  static Input broadcast(const uint8_t* p) {
+  static SHIFTADD_INLINE Sums start(int32_t) { return _mm512_setzero_si512(); }
+  static SHIFTADD_INLINE Weights load(const uint8_t* p) { return _mm512_loadu_si512(p); }
+  static SHIFTADD_INLINE Input broadcast(const uint8_t* p) {
     int32_t bytes;
     memcpy(&bytes, p, sizeof(bytes));
     return _mm512_set1_epi32(bytes);
   }
-  static void add_step(Sums& sums, Input x, Weights w) {
+  static SHIFTADD_INLINE void add_step(Sums& sums, Input x, Weights w) {
     sums = _mm512_dpbusd_epi32(sums, x, w);
   }
-  static Totals totals(Sums sums) { return {sums, _mm512_srli_epi64(sums, 32)}; }
+  static SHIFTADD_INLINE Totals totals(Sums sums) { return {sums, _mm512_srli_epi64(sums, 32)}; }
 };
 using SmallShiftLanes = ShiftLanes;
 
@@ -86,25 +86,25 @@ struct DepthwiseLanes {
     return lane % (kFilters / 2) * 2 + lane / (kFilters / 2);
   }
 
-  static Sums start() { return _mm512_setzero_si512(); }
-  static __m512i load_weights(const int32_t* p) { return _mm512_loadu_si512(p); }
-  static __m512i load_input(const int8_t* p) {
+  static SHIFTADD_INLINE Sums start() { return _mm512_setzero_si512(); }
+  static SHIFTADD_INLINE __m512i load_weights(const int32_t* p) { return _mm512_loadu_si512(p); }
+  static SHIFTADD_INLINE __m512i load_input(const int8_t* p) {
     return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   }
-  static void subtract_difference(Sums& sums, __m512i x, __m512i w) {
+  static SHIFTADD_INLINE void subtract_difference(Sums& sums, __m512i x, __m512i w) {
     sums = _mm512_sub_epi32(sums, _mm512_abs_epi32(_mm512_sub_epi32(x, w)));
   }
   // The lower 16 bits of x times those of w; the upper ones of w are zero.
-  static void add_product(Sums& sums, __m512i x, __m512i w) {
+  static SHIFTADD_INLINE void add_product(Sums& sums, __m512i x, __m512i w) {
     sums = _mm512_add_epi32(sums, _mm512_madd_epi16(x, w));
   }
-  static Totals totals(Sums sums) { return {sums, _mm512_srli_epi64(sums, 32)}; }
+  static SHIFTADD_INLINE Totals totals(Sums sums) { return {sums, _mm512_srli_epi64(sums, 32)}; }
 };
 
 template <typename Lanes>
 class Requantizer {
  public:
-  Requantizer(const Int8Channels<kFilters>& c, const Int8Header& h)
+  SHIFTADD_INLINE Requantizer(const Int8Channels<kFilters>& c, const Int8Header& h)
       : multiplier_{_mm512_loadu_si512(c.multiplier),
                     _mm512_loadu_si512(c.multiplier + kFilters / 2)},
         addend_{_mm512_loadu_si512(c.addend), _mm512_loadu_si512(c.addend + kFilters / 2)},
@@ -112,7 +112,7 @@ class Requantizer {
         low_(_mm_set1_epi8(static_cast<int8_t>(h.low))),
         high_(_mm_set1_epi8(static_cast<int8_t>(h.high))) {}
 
-  void store(const Totals& t, int8_t* y) const {
+  SHIFTADD_INLINE void store(const Totals& t, int8_t* y) const {
     const __m512i first = scale(t.first, multiplier_.first, addend_.first);
     const __m512i second = scale(t.second, multiplier_.second, addend_.second);
     __m512i upper;
@@ -129,7 +129,7 @@ class Requantizer {
   }
 
  private:
-  static __m512i scale(__m512i sum, __m512i multiplier, __m512i addend) {
+  static SHIFTADD_INLINE __m512i scale(__m512i sum, __m512i multiplier, __m512i addend) {
     const __m512i product = _mm512_mul_epi32(sum, multiplier);
     return Lanes::kSubtracts ? _mm512_sub_epi64(addend, product)
                              : _mm512_add_epi64(addend, product);

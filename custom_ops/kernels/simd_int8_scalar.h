@@ -32,27 +32,27 @@ struct ScalarLanes {
   static constexpr int filter_of_lane(int lane) { return lane; }
   static constexpr int filter_of_position(int position) { return position; }
 
-  static Sums start(int32_t tail) {
+  static SHIFTADD_INLINE Sums start(int32_t tail) {
     Sums sums;
     for (uint32_t& lane : sums.lane) lane = 0 - static_cast<uint32_t>(tail);
     return sums;
   }
-  static Weights load(const uint8_t* p) {
+  static SHIFTADD_INLINE Weights load(const uint8_t* p) {
     Weights w;
     memcpy(&w, p, sizeof(w));
     return w;
   }
-  static Input broadcast(const uint8_t* p) {
+  static SHIFTADD_INLINE Input broadcast(const uint8_t* p) {
     Input x;
     memcpy(&x, p, sizeof(x));
     return x;
   }
-  static Totals totals(const Sums& sums) { return sums; }
+  static SHIFTADD_INLINE Totals totals(const Sums& sums) { return sums; }
 };
 
 struct AdderLanes : ScalarLanes {
   static constexpr bool kSubtracts = true;
-  static void add_step(Sums& sums, const Input& x, const Weights& w) {
+  static SHIFTADD_INLINE void add_step(Sums& sums, const Input& x, const Weights& w) {
     for (int f = 0; f < kFilters; ++f) {
       for (int i = 0; i < kStep; ++i) {
         const int32_t d = x.byte[i] - w.byte[f][i];
@@ -63,7 +63,7 @@ struct AdderLanes : ScalarLanes {
 };
 
 struct ShiftLanes : ScalarLanes {
-  static void add_step(Sums& sums, const Input& x, const Weights& w) {
+  static SHIFTADD_INLINE void add_step(Sums& sums, const Input& x, const Weights& w) {
     for (int f = 0; f < kFilters; ++f) {
       for (int i = 0; i < kStep; ++i) {
         sums.lane[f] += static_cast<uint32_t>(x.byte[i] * static_cast<int8_t>(w.byte[f][i]));
@@ -75,26 +75,26 @@ using SmallShiftLanes = ShiftLanes;
 
 // A lane a channel; the input is signed.
 struct DepthwiseLanes : ScalarLanes {
-  static Sums start() { return ScalarLanes::start(0); }
-  static Totals load_weights(const int32_t* p) {
+  static SHIFTADD_INLINE Sums start() { return ScalarLanes::start(0); }
+  static SHIFTADD_INLINE Totals load_weights(const int32_t* p) {
     Totals w;
     for (int i = 0; i < kFilters; ++i) {
       w.lane[i] = static_cast<uint32_t>(int32_t{static_cast<int16_t>(p[i])});
     }
     return w;
   }
-  static Totals load_input(const int8_t* p) {
+  static SHIFTADD_INLINE Totals load_input(const int8_t* p) {
     Totals x;
     for (int i = 0; i < kFilters; ++i) x.lane[i] = static_cast<uint32_t>(int32_t{p[i]});
     return x;
   }
-  static void subtract_difference(Sums& sums, const Totals& x, const Totals& w) {
+  static SHIFTADD_INLINE void subtract_difference(Sums& sums, const Totals& x, const Totals& w) {
     for (int i = 0; i < kFilters; ++i) {
       const int32_t d = static_cast<int32_t>(x.lane[i] - w.lane[i]);
       sums.lane[i] -= static_cast<uint32_t>(d < 0 ? -d : d);
     }
   }
-  static void add_product(Sums& sums, const Totals& x, const Totals& w) {
+  static SHIFTADD_INLINE void add_product(Sums& sums, const Totals& x, const Totals& w) {
     for (int i = 0; i < kFilters; ++i) sums.lane[i] += x.lane[i] * w.lane[i];
   }
 };
@@ -102,9 +102,9 @@ struct DepthwiseLanes : ScalarLanes {
 template <typename Lanes>
 class Requantizer {
  public:
-  Requantizer(const Int8Channels<kFilters>& c, const Int8Header& h) : channels_(c), header_(h) {}
+  SHIFTADD_INLINE Requantizer(const Int8Channels<kFilters>& c, const Int8Header& h) : channels_(c), header_(h) {}
 
-  void store(const Totals& t, int8_t* y) const {
+  SHIFTADD_INLINE void store(const Totals& t, int8_t* y) const {
     for (int i = 0; i < kFilters; ++i) {
       const int64_t product = static_cast<int32_t>(t.lane[i]) * channels_.multiplier[i];
       const int64_t sum = channels_.addend[i] + (Lanes::kSubtracts ? -product : product);

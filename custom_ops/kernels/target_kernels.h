@@ -2,9 +2,8 @@
 #ifndef KERAS_SHIFTADD_KERNELS_TARGET_KERNELS_H_
 #define KERAS_SHIFTADD_KERNELS_TARGET_KERNELS_H_
 
-#include "forward_f32.h"
-#include "input_gradient_f32.h"
-#include "kernel_gradient_f32.h"
+#include "f32_kernels.h"
+#include "int8_conv.h"
 #include "target.h"
 
 #define SHIFTADD_STRING_OF(name) #name
@@ -15,16 +14,11 @@ namespace SHIFTADD_TARGET {
 
 const Target kTarget = {
     SHIFTADD_STRING(SHIFTADD_TARGET),
-    adder_scratch,
-    adder,
-    input_gradient_scratch,
-    input_gradient,
-    kernel_gradient_scratch,
-    kernel_gradient,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
+    kF32Kernels,
+    int8_packed_size,
+    int8_pack,
+    int8_scratch,
+    int8_conv,
 };
 
 }  // namespace SHIFTADD_TARGET

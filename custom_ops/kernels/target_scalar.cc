@@ -2,6 +2,7 @@
 #include "target.h"
 
 #include "simd_f32_scalar.h"
+#include "simd_int8_scalar.h"
 
 #define SHIFTADD_TARGET scalar
 #include "target_kernels.h"

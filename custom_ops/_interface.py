@@ -100,8 +100,6 @@ def declare(library: ctypes.CDLL) -> None:
         AttributeError: the library lacks one of them.
     """
     for name, (returned, taken) in _FUNCTIONS.items():
-        if "int8" in name and not hasattr(library, f"shiftadd_{name}"):
-            continue
         function = getattr(library, f"shiftadd_{name}")
         function.restype = returned
         function.argtypes = taken

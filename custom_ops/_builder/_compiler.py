@@ -23,8 +23,9 @@ class CompileError(Exception):
     """
 
     def __init__(self, what: str, output: str) -> None:
-        errors = [line for line in output.splitlines() if "error" in line or "undefined" in line]
-        first = errors[0] if errors else (output.strip().splitlines() or ["no output"])[0]
+        lines = output.strip().splitlines() or ["no output"]
+        marks = ("error:", "undefined reference", "cannot find")
+        first = next((line for line in lines if any(mark in line for mark in marks)), lines[0])
         super().__init__(f"the compiler failed on {what}: {first.strip()}")
         self.output = output
 

@@ -1,6 +1,7 @@
 """A build from beginning to end."""
 
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import shutil
@@ -32,9 +33,13 @@ def build(
 
     Returns:
         What became of each library, the kernels first.
+
+    Raises:
+        OSError: the finished libraries cannot be written to their place.
     """
     outcomes = _build(target, force, folder)
-    record(outcomes, target)
+    with contextlib.suppress(OSError):  # The record is a note; what it says is also returned.
+        record(outcomes, target)
     return outcomes
 
 
@@ -72,7 +77,7 @@ def _plan(
     """What is to be done, or why nothing is."""
     name = library.name
     if not library.sources(folder):
-        return Outcome(name, State.LEFT_OUT, f"{folder} has no sources of it")
+        return Outcome(name, State.LEFT_OUT, "this version has no sources of it")
     try:
         framework = library.find_framework() if library.find_framework else None
     except FrameworkNotFoundError as error:

@@ -189,6 +189,12 @@ def test_compiler_that_does_not_exist_is_said(sources, monkeypatch):
     assert "CXX=no-such-compiler" in build(sources)["kernels"].reason
 
 
+def test_place_that_cannot_be_written_still_gives_the_reasons(sources, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (sources / "_lib").write_text("a file where the folder should be")
+    assert build(sources)["kernels"].state is State.NO_COMPILER
+
+
 def test_file_without_a_manifest_has_none(tmp_path):
     (tmp_path / "library.so").write_bytes(b"\x7fELF")
     assert _builder.read_manifest(tmp_path / "library.so") is None

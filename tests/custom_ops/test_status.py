@@ -2,6 +2,7 @@
 
 import ctypes
 import dataclasses
+import json
 import os
 import re
 import shutil
@@ -207,13 +208,6 @@ def other_interface(kernels, monkeypatch):
     return r"version \d+ of the C interface, this package needs version 99"
 
 
-def other_tensorflow(kernels, monkeypatch):
-    manifest = {**_builder.read_manifest(kernels), "tensorflow": "3.1.0"}
-    monkeypatch.setattr(_builder, "read_manifest", lambda file: manifest)
-    monkeypatch.setitem(sys.modules, "tensorflow", types.SimpleNamespace(__version__="2.21.0"))
-    return r"built for TensorFlow 3\.1\.0, this is TensorFlow 2\.21\.0"
-
-
 def damaged(kernels, monkeypatch):
     kernels.write_bytes(b"\x7fELF")
     return "no manifest"
@@ -227,7 +221,7 @@ def no_library(kernels, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "make", [other_version, other_sources, other_interface, other_tensorflow, damaged, no_library]
+    "make", [other_version, other_sources, other_interface, damaged, no_library]
 )
 class TestMismatch:
     def test_warns_once_with_the_cause_and_the_command(self, make, kernels, monkeypatch):
@@ -250,3 +244,31 @@ class TestMismatch:
         status = ksa.custom_ops.status()
         assert status.form == "portable"
         assert re.search(cause, status.reason)
+
+
+class TestBindingOfTensorFlow:
+    """A file with nothing but a manifest stands in for the library: it is not loaded."""
+
+    @pytest.fixture
+    def check(self, libraries, monkeypatch):
+        def check(built, present):
+            sources = _builder.source_hash(_builder.LIBRARIES["tensorflow"], _library._FOLDER)
+            manifest = {"library": "tensorflow", "version": ksa.__version__, "sources": sources}
+            manifest["tensorflow"] = built
+            file = libraries / _builder.library_file("tensorflow")
+            file.write_bytes(json.dumps(manifest).encode() + b"\0")
+            tensorflow = types.SimpleNamespace(__version__=present)
+            monkeypatch.setitem(sys.modules, "tensorflow", tensorflow)
+            return _library.checked_file("tensorflow")
+
+        return check
+
+    @pytest.mark.parametrize("built", ["2.21.0", "2.18.1", "unknown"])
+    def test_of_another_minor_version_may_be_loaded(self, check, built):
+        assert check(built, present="2.21.0").exists()
+
+    @pytest.mark.parametrize("built", ["1.15.5", "3.0.0", "20.1"])
+    def test_of_another_major_version_does_not_fit(self, check, built):
+        cause = f"built for TensorFlow {built}, this is TensorFlow 2.21.0"
+        with pytest.raises(_library.CompiledOpsUnavailable, match=re.escape(cause)):
+            check(built, present="2.21.0")

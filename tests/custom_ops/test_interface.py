@@ -19,10 +19,8 @@ def declared_functions():
 
 
 def enumeration(prefix):
-    return {
-        name.lower(): int(value)
-        for name, value in re.findall(rf"SHIFTADD_({prefix}) = (\d+)", CODE)
-    }
+    found = re.findall(rf"SHIFTADD_({prefix}) = (\d+)", CODE)
+    return {name.lower(): int(value) for name, value in found}
 
 
 def fields(name):

@@ -31,6 +31,13 @@ bool known_slope(int32_t slope) {
   return slope == SHIFTADD_IDENTITY || slope == SHIFTADD_CLIP || slope == SHIFTADD_SIGN;
 }
 
+// An empty batch needs none, and one byte keeps every allocator content.
+size_t scratch_size(size_t (*size)(const shiftadd_conv_params&, int32_t),
+                    const shiftadd_conv_params* p, int32_t threads) {
+  if (p == nullptr || p->batch == 0) return 1;
+  return size(*p, shiftadd::maximum(threads, 1));
+}
+
 }  // namespace
 
 extern "C" {
@@ -96,7 +103,7 @@ const char* shiftadd_error_message(int error) {
 }
 
 size_t shiftadd_adder_conv_f32_scratch(const shiftadd_conv_params* p, int32_t threads) {
-  return active_f32_kernels().adder_scratch(*p, shiftadd::maximum(threads, 1));
+  return scratch_size(active_f32_kernels().adder_scratch, p, threads);
 }
 
 int shiftadd_adder_conv_f32(const shiftadd_conv_params* p, const float* x, const float* w,
@@ -110,7 +117,7 @@ int shiftadd_adder_conv_f32(const shiftadd_conv_params* p, const float* x, const
 
 size_t shiftadd_adder_conv_f32_input_gradient_scratch(const shiftadd_conv_params* p,
                                                       int32_t threads) {
-  return active_f32_kernels().input_gradient_scratch(*p, shiftadd::maximum(threads, 1));
+  return scratch_size(active_f32_kernels().input_gradient_scratch, p, threads);
 }
 
 int shiftadd_adder_conv_f32_input_gradient(const shiftadd_conv_params* p, int32_t slope,
@@ -128,7 +135,7 @@ int shiftadd_adder_conv_f32_input_gradient(const shiftadd_conv_params* p, int32_
 
 size_t shiftadd_adder_conv_f32_kernel_gradient_scratch(const shiftadd_conv_params* p,
                                                        int32_t threads) {
-  return active_f32_kernels().kernel_gradient_scratch(*p, shiftadd::maximum(threads, 1));
+  return scratch_size(active_f32_kernels().kernel_gradient_scratch, p, threads);
 }
 
 int shiftadd_adder_conv_f32_kernel_gradient(const shiftadd_conv_params* p, int32_t slope,

@@ -25,6 +25,11 @@ _SECOND_ORDER = (
     "start the process with KERAS_SHIFTADD_OPS=python: the portable form is differentiated as "
     "often as needed."
 )
+_FORWARD_MODE = (
+    "The compiled adder convolution has no gradient in forward mode (tf.autodiff), nor in a "
+    "SavedModel that was written with experimental_custom_gradients=False. Start the process "
+    "with KERAS_SHIFTADD_OPS=python for the portable form."
+)
 _load_lock = threading.Lock()
 _ops: Any = None
 
@@ -125,11 +130,9 @@ def _output_shape(x: Any, w: Any, window: Window) -> list[int | None]:
 
 
 @tf.RegisterGradient("ShiftaddAdderConv")
-def _no_gradient(op: Any, _upstream: Any) -> Any:
-    raise LookupError(
-        f"The op {op.name} has no gradient here: it was saved without. Save with "
-        "tf.saved_model.SaveOptions(experimental_custom_gradients=True), the default."
-    )
+def _no_gradient(_op: Any, _upstream: Any) -> Any:
+    # Backwards, `tf.custom_gradient` comes first.
+    raise NotImplementedError(_FORWARD_MODE)
 
 
 @tf.RegisterGradient("ShiftaddAdderConvInputGradient")

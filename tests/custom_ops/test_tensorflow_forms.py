@@ -201,6 +201,23 @@ def test_a_second_order_gradient_is_an_error_with_advice(tensors):
             function(*tensors)
 
 
+def test_forward_mode_is_an_error_with_advice(tensors):
+    x, w = tensors
+    with (
+        pytest.raises(NotImplementedError, match="KERAS_SHIFTADD_OPS=python"),
+        tf.autodiff.ForwardAccumulator(x, tf.ones_like(x)),
+    ):
+        conv(x, w)
+
+
+def test_maps_over_a_batch_take_the_op(tensors):
+    x, w = tensors
+    expected = conv(x, w)
+    for function in (tf.map_fn, tf.vectorized_map):
+        mapped = function(lambda image: conv(image[None], w)[0], x)
+        np.testing.assert_allclose(mapped, expected, rtol=1e-6)
+
+
 def test_several_tapes_may_watch_a_function(tensors):
     x, w = tensors
     with tf.GradientTape() as outer:

@@ -114,20 +114,25 @@ inline void copy_band(const Int8Plan& plan, const int8_t* x, int64_t group, int6
   const int64_t inside =
       maximum<int64_t>(minimum(plan.columns - before, p.in_size[1]), 0);
   const int64_t after = plan.columns - before - inside;
-  const int64_t count = input_rows(p, rows);
-  for (int64_t r = 0; r < count; ++r) {
-    const int64_t row = top + r;
-    if (row < 0 || row >= p.in_size[0]) {
-      memset(out, fill, static_cast<size_t>(plan.columns * plan.channels));
-      out += plan.columns * plan.channels;
-      continue;
+  const int64_t end = top + input_rows(p, rows);
+  const auto pad = [&](int64_t pixels) {
+    memset(out, fill, static_cast<size_t>(pixels * plan.channels));
+    out += pixels * plan.channels;
+  };
+  const int64_t first = minimum(maximum<int64_t>(top, 0), end);
+  const int64_t last = maximum(minimum(end, p.in_size[0]), first);
+  const int8_t* in = x + first * p.in_size[1] * all + group * p.channels;
+  pad((first - top) * plan.columns);
+  if (inside == plan.columns && inside == p.in_size[1]) {
+    out = copy_pixels(plan, in, (last - first) * inside, flip, out);
+  } else {
+    for (int64_t row = first; row < last; ++row, in += p.in_size[1] * all) {
+      pad(before);
+      out = copy_pixels(plan, in, inside, flip, out);
+      pad(after);
     }
-    memset(out, fill, static_cast<size_t>(before * plan.channels));
-    out += before * plan.channels;
-    out = copy_pixels(plan, x + row * p.in_size[1] * all + group * p.channels, inside, flip, out);
-    memset(out, fill, static_cast<size_t>(after * plan.channels));
-    out += after * plan.channels;
   }
+  pad((end - last) * plan.columns);
   memset(out, fill, kOverread);
 }
 

@@ -65,7 +65,7 @@ struct Int8Call {
     Int8Scratch memory(plan, scratch + static_cast<size_t>(worker) * scratch_of_worker);
     const int64_t image_bytes = p.in_size[0] * p.in_size[1] * p.groups * p.channels;
     copy_band(plan, x + image * image_bytes, group, row, rows, header.input_zero,
-              depthwise ? int8_t{0} : int8_t{-128}, memory.band);
+              input_flip(header.loop), memory.band);
 
     const int64_t outputs = p.groups * p.filters;
     int8_t* out = y + (image * p.out_size[0] + row) * p.out_size[1] * outputs;

@@ -62,18 +62,19 @@ inline void fill_offsets(const Int8Plan& plan, int64_t rows, int64_t* offsets) {
   }
 }
 
-// Requantises one pixel of a block whose shifts lie outside of what the vectors take.
+// Requantises pixels of a block whose shifts lie outside of what the vectors take.
 template <typename Lanes>
-SHIFTADD_NOINLINE void store_unusual(Totals totals, const Channels& c, const Int8Header& h,
-                                     int64_t count, int8_t* y) {
-  int32_t sums[kFilters];
-  store_totals(totals, sums);
-  for (int lane = 0; lane < kFilters; ++lane) {
-    const int filter = Lanes::filter_of_lane(lane);
-    if (filter >= count) continue;
-    const int64_t product = sums[lane] * c.multiplier[lane];
-    const int64_t sum = c.addend[lane] + (Lanes::kSubtracts ? -product : product);
-    y[filter] = clamp_int8((sum >> c.shift[filter]) + h.output_zero, h);
+SHIFTADD_NOINLINE void store_unusual(const int32_t* sums, int64_t pixels, const Channels& c,
+                                     const Int8Header& h, int64_t count, int8_t* y,
+                                     int64_t y_stride) {
+  for (int64_t i = 0; i < pixels; ++i) {
+    for (int lane = 0; lane < kFilters; ++lane) {
+      const int filter = Lanes::filter_of_lane(lane);
+      if (filter >= count) continue;
+      const int64_t product = sums[i * kFilters + lane] * c.multiplier[lane];
+      const int64_t sum = c.addend[lane] + (Lanes::kSubtracts ? -product : product);
+      y[i * y_stride + filter] = clamp_int8((sum >> c.shift[filter]) + h.output_zero, h);
+    }
   }
 }
 
@@ -82,9 +83,10 @@ template <typename Lanes, int kPixels, bool Whole>
 SHIFTADD_INLINE void store_tile(const typename Lanes::Sums (&sums)[kPixels], const Channels& c,
                                 const Int8Header& h, int64_t count, int8_t* y, int64_t y_stride) {
   if (c.has_unusual_shift) {
-    for (int i = 0; i < kPixels; ++i) {
-      store_unusual<Lanes>(Lanes::totals(sums[i]), c, h, count, y + i * y_stride);
-    }
+    int32_t all[kPixels * kFilters];
+#pragma GCC unroll 16
+    for (int i = 0; i < kPixels; ++i) store_totals(Lanes::totals(sums[i]), all + i * kFilters);
+    store_unusual<Lanes>(all, kPixels, c, h, count, y, y_stride);
     return;
   }
   const Requantizer<Lanes> requantizer(c, h);

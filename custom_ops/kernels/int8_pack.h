@@ -50,6 +50,20 @@ inline Int8Loop choose_loop(const shiftadd_conv_params& p, int32_t op, int32_t l
   return largest <= 32 ? Int8Loop::kSmallShift : Int8Loop::kShift;
 }
 
+// What is xored to the input, so that it becomes what the loop takes.
+inline int8_t input_flip(Int8Loop loop) {
+  switch (loop) {
+    case Int8Loop::kAdder:
+      return AdderLanes::kFlipsInput ? -128 : 0;
+    case Int8Loop::kShift:
+    case Int8Loop::kSmallShift:
+      static_assert(ShiftLanes::kFlipsInput == SmallShiftLanes::kFlipsInput, "one copy for both");
+      return ShiftLanes::kFlipsInput ? -128 : 0;
+    default:
+      return 0;
+  }
+}
+
 inline size_t int8_packed_size(const shiftadd_conv_params& p, int32_t op) {
   // The loop for large shift weights may need another number of steps than that for small ones.
   const int64_t weights = maximum(block_weight_bytes(p, choose_loop(p, op, 0)),
@@ -130,12 +144,13 @@ template <typename Lanes>
 void pack_dense(const shiftadd_conv_params& p, int32_t op, const int8_t* w, int32_t input_zero,
                 const shiftadd_requantization& r, Channels* channels, uint8_t* weights,
                 int64_t block_bytes) {
-  const uint8_t flip = op == SHIFTADD_ADDER ? 0x80 : 0;
+  // Differences take both sides alike; products take weights as they are.
+  const uint8_t flip = op == SHIFTADD_ADDER && Lanes::kFlipsInput ? 0x80 : 0;
+  const int32_t offset = input_zero + (Lanes::kFlipsInput ? 128 : 0);
   for (int64_t group = 0; group < p.groups; ++group) {
     for (int64_t filter = 0; filter < p.filters; filter += kFilters) {
       const int64_t count = minimum<int64_t>(kFilters, p.filters - filter);
-      pack_channels<Lanes>(p, op, w, input_zero + 128, r, group * p.filters + filter, count,
-                           channels++);
+      pack_channels<Lanes>(p, op, w, offset, r, group * p.filters + filter, count, channels++);
       pack_dense_block<Lanes>(p, w, group, filter, flip, weights);
       weights += block_bytes;
     }

@@ -32,7 +32,7 @@ constexpr int filter_of_shuffled_lane(int lane) {
 // psadbw leaves the sum of eight differences in 64 bits: a lane an output channel.
 struct AdderLanes {
   static constexpr int kStep = 8, kSideBySide = 8, kPixels = 4;
-  static constexpr bool kSubtracts = true, kInterleaved = false;
+  static constexpr bool kSubtracts = true, kFlipsInput = true, kInterleaved = false;
   using Input = __m256i;
   using Weights = Totals;
   using Sums = Totals;
@@ -61,7 +61,7 @@ struct AdderLanes {
 // so that pmaddubsw never saturates.
 struct ShiftLanes {
   static constexpr int kStep = 4, kSideBySide = 4, kPixels = 8;
-  static constexpr bool kSubtracts = false, kInterleaved = false;
+  static constexpr bool kSubtracts = false, kFlipsInput = true, kInterleaved = false;
   using Input = __m256i;
   using Weights = __m256i;
   using Sums = __m256i;

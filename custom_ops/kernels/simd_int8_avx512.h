@@ -22,7 +22,7 @@ struct Totals {
 // psadbw leaves the sum of eight differences in 64 bits: a lane an output channel.
 struct AdderLanes {
   static constexpr int kStep = 8, kSideBySide = 8, kPixels = 8;
-  static constexpr bool kSubtracts = true, kInterleaved = false;
+  static constexpr bool kSubtracts = true, kFlipsInput = true, kInterleaved = false;
   using Input = __m512i;
   using Weights = Totals;
   using Sums = Totals;
@@ -52,7 +52,7 @@ struct AdderLanes {
 // A 32-bit lane an output channel; even lanes hold the first half of a block, odd ones the second.
 struct ShiftLanes {
   static constexpr int kStep = 4, kSideBySide = 4, kPixels = 8;
-  static constexpr bool kSubtracts = false, kInterleaved = false;
+  static constexpr bool kSubtracts = false, kFlipsInput = true, kInterleaved = false;
   using Input = __m512i;
   using Weights = __m512i;
   using Sums = __m512i;

@@ -20,7 +20,7 @@ struct Totals {
 
 struct ScalarLanes {
   static constexpr int kStep = 4, kSideBySide = 4, kPixels = 2;
-  static constexpr bool kSubtracts = false;
+  static constexpr bool kSubtracts = false, kFlipsInput = true;
   struct Input {
     uint8_t byte[kStep];
   };

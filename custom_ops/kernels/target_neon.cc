@@ -2,6 +2,7 @@
 #include "target.h"
 #ifdef SHIFTADD_NEON
 #include "simd_f32_neon.h"
+#include "simd_int8_neon.h"
 
 #define SHIFTADD_TARGET neon
 #include "target_kernels.h"

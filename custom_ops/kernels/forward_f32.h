@@ -15,29 +15,49 @@
 namespace shiftadd {
 namespace SHIFTADD_TARGET {
 
+// Terms that a register sums up before it is added to the total. Sums of sums keep the rounding
+// error of a long window near that of a short one.
+constexpr int64_t kTermsInRegister = 256;
+
 // A register block of P pixels times V vectors of filters.
 template <int P, int V, bool kMaxForm>
 inline void distance_block(const float* const* pixels, const Runs& runs, const float* w,
-                           int64_t w_stride, vec (&acc)[P][V]) {
+                           int64_t w_stride, vec (&total)[P][V]) {
   const vec one = opaque_one();
+  vec acc[P][V];
   for (int p = 0; p < P; ++p)
-    for (int v = 0; v < V; ++v) acc[p][v] = zero();
+    for (int v = 0; v < V; ++v) acc[p][v] = total[p][v] = zero();
+  int64_t terms = 0;
   for (int64_t r = 0; r < runs.count; ++r) {
     const float* x[P];
     for (int p = 0; p < P; ++p) x[p] = pixels[p] + runs.offset[r];
-    for (int64_t c = 0; c < runs.length; ++c) {
-      vec weights[V];
-      for (int v = 0; v < V; ++v) weights[v] = load(w + v * kLanes);
-      w += w_stride;
+    for (int64_t c = 0; c < runs.length;) {
+      const int64_t end = minimum(c + kTermsInRegister, runs.length);
+      terms += end - c;
+      for (; c < end; ++c) {
+        vec weights[V];
+        for (int v = 0; v < V; ++v) weights[v] = load(w + v * kLanes);
+        w += w_stride;
+        for (int p = 0; p < P; ++p) {
+          const vec value = broadcast(x[p][c]);
+          for (int v = 0; v < V; ++v) {
+            const vec term = kMaxForm ? max(value, weights[v]) : abs(sub(value, weights[v]));
+            acc[p][v] = accumulate(acc[p][v], term, one);
+          }
+        }
+      }
+      if (terms < kTermsInRegister) continue;
+      terms = 0;
       for (int p = 0; p < P; ++p) {
-        const vec value = broadcast(x[p][c]);
         for (int v = 0; v < V; ++v) {
-          const vec term = kMaxForm ? max(value, weights[v]) : abs(sub(value, weights[v]));
-          acc[p][v] = accumulate(acc[p][v], term, one);
+          total[p][v] = add(total[p][v], acc[p][v]);
+          acc[p][v] = zero();
         }
       }
     }
   }
+  for (int p = 0; p < P; ++p)
+    for (int v = 0; v < V; ++v) total[p][v] = add(total[p][v], acc[p][v]);
 }
 
 // What the blocks of one filter group share.

@@ -110,7 +110,7 @@ SHIFTADD_EXPORT int32_t shiftadd_set_threads(int32_t threads);
  * or a number that is not finite is computed again in the exact form. The rule looks at one
  * output alone, so that results depend neither on the number of threads nor on the rest of the
  * tensor. Not-a-number and infinities thereby propagate as in the exact form. */
-#define SHIFTADD_MAX_FORM_LIMIT 16
+#define SHIFTADD_MAX_FORM_LIMIT 8
 
 SHIFTADD_EXPORT size_t shiftadd_adder_conv_f32_scratch(const shiftadd_conv_params* params,
                                                        int32_t threads);

@@ -13,7 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Builds the libraries and prints what became of them; returns the exit status."""
     parser = argparse.ArgumentParser(description="Compile the kernels and their bindings.")
     parser.add_argument("--force", action="store_true", help="compile what is up to date, too")
-    parser.add_argument("--optional", action="store_true", help="a missing compiler is no failure")
+    parser.add_argument("--optional", action="store_true", help="no compiler is no failure")
     parser.add_argument("--target", type=pathlib.Path, default=TARGET, help="where they go")
     options = parser.parse_args(arguments)
     outcomes = build(options.target, options.force)
@@ -32,5 +32,5 @@ def report(outcomes: Iterable[Outcome]) -> None:
 
 def exit_status(outcomes: Iterable[Outcome], optional: bool = False) -> int:
     """1 if a library failed, and without `optional` also if there is no compiler."""
-    fatal = {State.FAILED} if optional else {State.FAILED, State.NO_COMPILER}
+    fatal = {State.FAILED} if optional else {State.FAILED, State.IMPOSSIBLE}
     return int(any(outcome.state in fatal for outcome in outcomes))

@@ -16,7 +16,7 @@ class State(enum.StrEnum):
     BUILT = "built"
     CURRENT = "up to date"
     LEFT_OUT = "left out"  # its framework or its sources are not there, or nobody asked for it
-    NO_COMPILER = "not built"
+    IMPOSSIBLE = "not built"  # there is no compiler, or the system is not supported
     FAILED = "failed"
 
 
@@ -44,7 +44,7 @@ class Outcome:
     @property
     def is_failure(self) -> bool:
         """Whether the library should be there and is not."""
-        return self.state in (State.FAILED, State.NO_COMPILER)
+        return self.state in (State.FAILED, State.IMPOSSIBLE)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.state} ({self.reason})"

@@ -46,11 +46,11 @@ def build(
 def _build(target: pathlib.Path, force: bool, folder: pathlib.Path) -> list[Outcome]:
     unsupported = unsupported_system()
     if unsupported is not None:
-        return [Outcome(name, State.LEFT_OUT, unsupported) for name in LIBRARIES]
+        return [Outcome(name, State.IMPOSSIBLE, unsupported) for name in LIBRARIES]
     try:
         compiler = find_compiler()
     except CompilerNotFoundError as error:
-        return [Outcome(name, State.NO_COMPILER, str(error)) for name in LIBRARIES]
+        return [Outcome(name, State.IMPOSSIBLE, str(error)) for name in LIBRARIES]
     with tempfile.TemporaryDirectory(prefix="shiftadd-") as temporary:
         plans = [
             _plan(library, target, force, folder, pathlib.Path(temporary), compiler)

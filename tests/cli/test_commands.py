@@ -185,7 +185,7 @@ class TestBuild:
             ["jax", "left out (the reason)"],
         ]
 
-    @pytest.mark.parametrize("state", ["FAILED", "NO_COMPILER"])
+    @pytest.mark.parametrize("state", ["FAILED", "IMPOSSIBLE"])
     def test_failure_has_status_1_and_shows_what_the_compiler_said(self, build, state, capsys):
         build(kernels="BUILT", tensorflow=state)
         assert main(["build"]) == 1

@@ -179,7 +179,7 @@ class TestWithCompiler:
 def test_no_compiler_on_the_path_is_said(sources, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     outcomes = build(sources)
-    assert {outcome.state for outcome in outcomes.values()} == {State.NO_COMPILER}
+    assert {outcome.state for outcome in outcomes.values()} == {State.IMPOSSIBLE}
     assert "no C++ compiler was found" in outcomes["kernels"].reason
     assert not contents(sources)
 
@@ -189,10 +189,17 @@ def test_compiler_that_does_not_exist_is_said(sources, monkeypatch):
     assert "CXX=no-such-compiler" in build(sources)["kernels"].reason
 
 
+def test_other_system_is_said(sources, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    outcome = build(sources)["kernels"]
+    assert outcome.is_failure
+    assert outcome.reason == "the kernels are built on Linux and macOS, this system is win32"
+
+
 def test_place_that_cannot_be_written_still_gives_the_reasons(sources, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     (sources / "_lib").write_text("a file where the folder should be")
-    assert build(sources)["kernels"].state is State.NO_COMPILER
+    assert build(sources)["kernels"].state is State.IMPOSSIBLE
 
 
 def test_file_without_a_manifest_has_none(tmp_path):
@@ -218,3 +225,19 @@ def test_an_interrupted_build_leaves_what_was_there(tmp_path):
     assert done.returncode == -signal.SIGKILL
     assert [file.name for file in target.iterdir()] == [kernels]
     assert (target / kernels).read_text() == "the library of an earlier build"
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "optional_status"),
+    [
+        (State.BUILT, 0, 0),
+        (State.CURRENT, 0, 0),
+        (State.LEFT_OUT, 0, 0),
+        (State.IMPOSSIBLE, 1, 0),
+        (State.FAILED, 1, 1),
+    ],
+)
+def test_exit_status(state, status, optional_status):
+    outcomes = [_builder.Outcome("kernels", state, "a reason")]
+    assert _builder.exit_status(outcomes) == status
+    assert _builder.exit_status(outcomes, optional=True) == optional_status

@@ -170,7 +170,7 @@ def test_the_portable_form_has_no_threads(monkeypatch):
 
 class TestThatWasNotBuilt:
     def test_gives_the_reason_of_the_build_and_no_warning(self, libraries):
-        outcome = _builder.Outcome("kernels", _builder.State.NO_COMPILER, "no compiler was found")
+        outcome = _builder.Outcome("kernels", _builder.State.IMPOSSIBLE, "no compiler was found")
         _builder.record([outcome], libraries)
         status = ksa.custom_ops.status()
         assert status.form == "portable"

@@ -6,8 +6,8 @@ from keras_shiftadd.custom_ops import _library
 def tensorflow_library() -> str:
     """Finds the library of the TensorFlow ops.
 
-    For `tf.load_op_library`, TensorFlow Serving, and programs in C or C++. Neither TensorFlow nor
-    the library is loaded. The library needs that of the kernels, which lies in the same folder.
+    For `tf.load_op_library`, and for `TF_LoadLibrary` in programs in C or C++. Neither TensorFlow
+    nor the library is loaded here. It needs that of the kernels, which lies in the same folder.
 
     Returns:
         Its path.

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_shiftadd.ops import _adder_compiled as compiled
 from keras_shiftadd.ops import _adder_portable as portable
 from keras_shiftadd.ops._tensors import plain_tensor
 from keras_shiftadd.ops._windows import Windows, integers
@@ -253,7 +254,11 @@ def _adder(
     dtype = "float64" if keras.backend.standardize_dtype(inputs.dtype) == "float64" else "float32"
     _, groups, channels, filters = kernel.shape
     problem = portable.AdderProblem(windows, groups, channels, filters, dtype)
-    outputs = _with_gradient(problem, gradient)(inputs, kernel)
+    binding = compiled.serving_binding(problem, inputs, kernel)
+    if binding is not None:
+        outputs = compiled.adder_conv(binding, problem, inputs, kernel, gradient)
+    else:
+        outputs = _with_gradient(problem, gradient)(inputs, kernel)
     if data_format == "channels_first":
         outputs = ops.transpose(outputs, (0, rank + 1, *range(1, rank + 1)))
     return outputs

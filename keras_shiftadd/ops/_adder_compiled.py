@@ -1,0 +1,83 @@
+"""The compiled adder operation: the one place that chooses it, and the way to it.
+
+The compiled kernels take float32 tensors with two spatial axes. One axis becomes two, narrower
+tensors are widened; what is left (float64, three axes and more, empty axes) and what the binding
+of the backend refuses (tensors on accelerators, XLA on TensorFlow) takes the portable form.
+"""
+
+from types import ModuleType
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_shiftadd.ops._adder_portable import AdderProblem
+
+
+def _active_binding() -> ModuleType | None:
+    # Imported here: importing this package loads no library, and reads no environment variable.
+    from keras_shiftadd.custom_ops._binding import active_binding
+
+    return active_binding()
+
+
+if keras.config.backend() == "torch":
+    import torch
+
+    # Loading a library is nothing that torch.compile can trace.
+    _active_binding = torch.compiler.assume_constant_result(_active_binding)
+
+
+def serving_binding(problem: AdderProblem, x: Any, w: Any) -> ModuleType | None:
+    """Chooses the form of an adder operation.
+
+    Args:
+        problem: Geometry and counts.
+        x: `(batch, *sizes, G * Cg)`.
+        w: `(T, G, Cg, Fg)`.
+
+    Returns:
+        The binding to the compiled kernels that serves, or `None`: the portable form does.
+
+    Raises:
+        RuntimeError: If `KERAS_SHIFTADD_OPS` is `native` and the kernels cannot be used at all.
+    """
+    binding = _active_binding()
+    if binding is None or problem.dtype != "float32" or len(problem.windows.sizes) > 2:
+        return None
+    if any(isinstance(size, int) and size < 1 for size in (*x.shape[1:], *w.shape)):
+        return None
+    return binding if binding.serves(x, w) else None
+
+
+def adder_conv(binding: ModuleType, problem: AdderProblem, x: Any, w: Any, gradient: str) -> Any:
+    """Runs the compiled adder operation; arguments and result as in the portable form.
+
+    Args:
+        binding: What `serving_binding` returned.
+        problem: Geometry and counts.
+        x: `(batch, *sizes, G * Cg)`.
+        w: `(T, G, Cg, Fg)`.
+        gradient: One of `ADDER_GRADIENTS`.
+
+    Returns:
+        `(batch, *output_sizes, G * Fg)` in the dtype of `x`.
+    """
+    from keras_shiftadd.custom_ops._window import Window
+
+    windows = problem.windows
+    one_axis = len(windows.sizes) == 1
+    extra = (1,) if one_axis else ()
+    window = Window(
+        kernel_size=(*windows.kernel_size, *extra),
+        strides=(*windows.strides, *extra),
+        dilation=(*windows.dilation_rate, *extra),
+        padding=windows.padding,
+    )
+    wide = ops.cast(x, "float32")
+    if one_axis:
+        wide = ops.expand_dims(wide, 2)
+    y = binding.adder_conv(wide, ops.cast(w, "float32"), window, gradient)
+    if one_axis:
+        y = ops.squeeze(y, 2)
+    return ops.cast(y, x.dtype)

@@ -19,7 +19,7 @@ VARIABLE = "KERAS_SHIFTADD_OPS"
 Requested = Literal["auto", "native", "python"]
 
 _CHOICES = ("auto", "native", "python")
-_BACKENDS = ("tensorflow", "jax", "torch")
+BACKENDS = ("tensorflow", "jax", "torch")
 
 _warned = False
 
@@ -68,7 +68,7 @@ def active_binding() -> ModuleType | None:
 @functools.cache
 def load_binding(backend: str) -> ModuleType | CompiledOpsUnavailable:
     """Loads the binding of a backend, or says why it cannot be used."""
-    if backend not in _BACKENDS:
+    if backend not in BACKENDS:
         return CompiledOpsNotBuilt(f"the backend {backend} has no compiled kernels")
     module = f"keras_shiftadd.custom_ops.{backend}_binding"
     try:

@@ -85,7 +85,10 @@ def status() -> OpsStatus:
     if not isinstance(loaded, ModuleType):
         if requested == "native":
             raise RuntimeError(_binding.native_message(loaded))
-        return OpsStatus("portable", requested, str(loaded), backend, libraries)
+        reason = str(loaded)
+        if backend in _binding.BACKENDS:
+            reason += f"; to build for what is installed now: {_library.REBUILD_COMMAND}"
+        return OpsStatus("portable", requested, reason, backend, libraries)
     kernels = _library.kernels()
     instruction_set = kernels.shiftadd_instruction_set().decode()
     threads = int(kernels.shiftadd_default_parallel().contents.threads)

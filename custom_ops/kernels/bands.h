@@ -37,6 +37,13 @@ struct BandPlan {
   int64_t band_pixels, band_positions, band_elements;  // at most
 };
 
+// Few bands leave threads without work: each is then given to several items, which share its
+// blocks of output channels. Returns how many.
+inline int64_t splits_of(bool one_thread, int32_t threads, int64_t bands, int64_t blocks) {
+  if (one_thread || bands >= 2 * int64_t{threads}) return 1;
+  return maximum<int64_t>(minimum(ceil_div<int64_t>(2 * int64_t{threads}, bands), blocks), 1);
+}
+
 struct Band {
   int64_t image, images, row, rows;
   int64_t first_pixel, pixels;

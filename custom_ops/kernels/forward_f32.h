@@ -140,6 +140,7 @@ void forward_pixels(const ForwardBlock& b, const float* base, const int64_t* off
 struct ForwardPlan {
   BandPlan bands;
   Runs runs;
+  int64_t splits;
   bool max_form;
   bool packed;       // false: the kernel is read where it lies
   int64_t lanes;     // filters a group, rounded up to vectors
@@ -173,12 +174,15 @@ inline size_t plan_forward(const shiftadd_conv_params& p, int32_t threads, void*
                            ForwardPlan* plan) {
   plan->bands = plan_bands(p, threads);
   plan->window = taps_of(p) * p.channels;
-  // With groups a window is short, and the sums of the max form would cost what it saves.
-  plan->max_form = kMaxFormPays && p.groups == 1 && p.filters >= kLanes / 2;
+  // With groups a window is short, and with few pixels or filters the sums of the max form cost
+  // what it saves.
+  const int64_t pixels = p.batch * pixels_of(p);
+  plan->max_form = kMaxFormPays && p.groups == 1 && p.filters >= kLanes / 2 && pixels > 16;
   plan->lanes = round_up<int64_t>(p.filters, kLanes);
   // Packing costs as much as a few pixels of work.
-  plan->packed = p.filters % kLanes != 0 || p.groups > 1 ||
-                 p.batch * pixels_of(p) > 4 * kBlock1;
+  plan->packed = p.filters % kLanes != 0 || p.groups > 1 || pixels > 32;
+  plan->splits = splits_of(plan->bands.one_thread, threads, plan->bands.count,
+                           plan->lanes / kLanes / kUsualVectors);
   Arena arena(scratch);
   plan->packed_w = arena.take<float>(plan->packed ? p.groups * plan->window * plan->lanes : 0);
   plan->w_sum = arena.take<float>(plan->max_form ? plan->lanes : 0);
@@ -222,7 +226,8 @@ inline void pack_forward(const shiftadd_conv_params& p, const ForwardPlan& plan,
 }
 
 inline void forward_band(const shiftadd_conv_params& p, const ForwardPlan& plan, const Band& band,
-                         const float* x, const float* w, float* y, ForwardWorker& s) {
+                         int64_t split, const float* x, const float* w, float* y,
+                         ForwardWorker& s) {
   const float* base = band_input(p, plan.bands, band, x, s.band);
   band_offsets(p, plan.bands, band, s.offset);
   if (plan.max_form) {
@@ -233,11 +238,13 @@ inline void forward_band(const shiftadd_conv_params& p, const ForwardPlan& plan,
   float* out = y + band.first_pixel * y_stride;
   for (int64_t group = 0; group < p.groups; ++group) {
     const float* packed = plan.packed_w + group * plan.window * plan.lanes;
-    for (int64_t f = 0; f < plan.lanes;) {
-      const int vectors = block_vectors((plan.lanes - f) / kLanes);
+    int64_t turn = 0;
+    for (int64_t f = 0, vectors; f < plan.lanes; f += vectors * kLanes) {
+      vectors = block_vectors((plan.lanes - f) / kLanes);
+      if (turn++ % plan.splits != split) continue;
       ForwardBlock b;
       b.runs = &plan.runs;
-      b.w = plan.packed ? packed : w + f;
+      b.w = plan.packed ? packed + plan.window * f : w + f;
       b.w_stride = plan.packed ? vectors * kLanes : p.filters;
       b.w_sum = plan.max_form ? plan.w_sum + f : nullptr;
       b.w_abs_sum = plan.max_form ? plan.w_abs_sum + f : nullptr;
@@ -254,8 +261,6 @@ inline void forward_band(const shiftadd_conv_params& p, const ForwardPlan& plan,
       } else {
         forward_pixels<kBlock4, 4>(b, from, s.offset, s.box, s.abs_box, to, band.pixels);
       }
-      packed += plan.window * vectors * kLanes;
-      f += vectors * kLanes;
     }
   }
 }
@@ -274,10 +279,12 @@ inline void adder(const shiftadd_conv_params& params, const float* x, const floa
   const shiftadd_conv_params p = plan.bands.params;
   plan.runs = make_runs(p, plan.bands, plan.run_offset);
   pack_forward(p, plan, w);
-  parallel_for(plan.bands.one_thread ? kOneThread : parallel, plan.bands.count, [&](int64_t item, int32_t worker) {
+  parallel_for(plan.bands.one_thread ? kOneThread : parallel, plan.bands.count * plan.splits,
+               [&](int64_t item, int32_t worker) {
     Arena arena(plan.workers + static_cast<size_t>(worker) * plan.worker_bytes);
     ForwardWorker s = forward_worker(arena, plan);
-    forward_band(p, plan, band_at(p, plan.bands, item), x, w, y, s);
+    const Band band = band_at(p, plan.bands, item / plan.splits);
+    forward_band(p, plan, band, item % plan.splits, x, w, y, s);
   });
 }
 

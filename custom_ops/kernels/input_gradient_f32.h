@@ -104,6 +104,7 @@ void input_gradient_cells(const SlopeBlock& b, const float* g, const int64_t* re
 
 struct InputGradientPlan {
   PhasePlan phases;
+  int64_t splits;
   int64_t lanes;  // channels of a group, rounded up to vectors
   int64_t window; // kernel elements that one channel meets
   float* packed;
@@ -131,6 +132,9 @@ inline size_t plan_input_gradient(const shiftadd_conv_params& p, int32_t threads
   plan->phases = plan_phases(p, threads);
   plan->lanes = round_up<int64_t>(p.channels, kLanes);
   plan->window = taps_of(p) * p.filters;
+  plan->splits = is_depthwise(p) ? 1
+                                 : splits_of(plan->phases.one_thread, threads, plan->phases.count,
+                                             plan->lanes / (2 * kLanes));
   Arena arena(scratch);
   plan->packed = arena.take<float>(is_depthwise(p) ? 0 : p.groups * plan->window * plan->lanes);
   Arena worker(nullptr);
@@ -171,8 +175,8 @@ inline bool pack_transposed(const shiftadd_conv_params& p, int64_t lanes, const 
 }
 
 template <int kSlope>
-void input_gradient_band(const InputGradientPlan& plan, const PhaseBand& band, bool w_numbers,
-                         const float* x, const float* g, float* dx,
+void input_gradient_band(const InputGradientPlan& plan, const PhaseBand& band, int64_t split,
+                         bool w_numbers, const float* x, const float* g, float* dx,
                          const InputGradientWorker& s) {
   const shiftadd_conv_params& p = plan.phases.params;
   const float* base = phase_band_gradient(plan.phases, band, g, s.band);
@@ -188,20 +192,19 @@ void input_gradient_band(const InputGradientPlan& plan, const PhaseBand& band, b
     for (int64_t group = 0; group < p.groups; ++group) {
       const float* packed = plan.packed + group * plan.window * plan.lanes;
       const float* from = base + group * p.filters;
-      for (int64_t c = 0; c < plan.lanes;) {
+      int64_t turn = 0;
+      for (int64_t c = 0, width; c < plan.lanes; c += width) {
+        width = (plan.lanes - c >= 2 * kLanes ? 2 : 1) * kLanes;
+        if (turn++ % plan.splits != split) continue;
         const int64_t at = image + group * p.channels + c;
-        b.w = packed;
+        b.w = packed + plan.window * c;
         b.channels = p.channels - c;
-        if (plan.lanes - c >= 2 * kLanes) {
+        if (width == 2 * kLanes) {
           input_gradient_cells<kGradientBlock2, 2, kSlope>(b, from, s.reads, x + at, dx + at,
                                                            s.at, cells);
-          packed += plan.window * 2 * kLanes;
-          c += 2 * kLanes;
         } else {
           input_gradient_cells<kGradientBlock1, 1, kSlope>(b, from, s.reads, x + at, dx + at,
                                                            s.at, cells);
-          packed += plan.window * kLanes;
-          c += kLanes;
         }
       }
     }
@@ -217,16 +220,16 @@ void input_gradient_of(const shiftadd_conv_params& params, const float* x, const
   const bool depthwise = is_depthwise(params);
   const bool w_numbers =
       depthwise ? false : pack_transposed(plan.phases.params, plan.lanes, w, plan.packed);
-  parallel_for(plan.phases.one_thread ? kOneThread : parallel, plan.phases.count,
+  parallel_for(plan.phases.one_thread ? kOneThread : parallel, plan.phases.count * plan.splits,
                [&](int64_t item, int32_t worker) {
                  Arena arena(plan.workers + static_cast<size_t>(worker) * plan.worker_bytes);
                  const InputGradientWorker s = input_gradient_worker(arena, plan.phases);
-                 const PhaseBand band = phase_band_at(plan.phases, item);
+                 const PhaseBand band = phase_band_at(plan.phases, item / plan.splits);
                  if (depthwise) {
                    depthwise_input_gradient_band<kSlope>(plan.phases, band, x, w, g, dx, s.band,
                                                          s.at, s.reads, s.tap, s.offset);
                  } else {
-                   input_gradient_band<kSlope>(plan, band, w_numbers, x, g, dx, s);
+                   input_gradient_band<kSlope>(plan, band, item % plan.splits, w_numbers, x, g, dx, s);
                  }
                });
 }

@@ -109,7 +109,8 @@ SHIFTADD_EXPORT int32_t shiftadd_set_threads(int32_t threads);
  *     sum |x - w| < (sum |x| + sum |w|) / SHIFTADD_MAX_FORM_LIMIT
  * or a number that is not finite is computed again in the exact form. The rule looks at one
  * output alone, so that results depend neither on the number of threads nor on the rest of the
- * tensor. Not-a-number and infinities thereby propagate as in the exact form. */
+ * tensor. Not-a-number and infinities thereby propagate as in the exact form. Convolutions with
+ * groups, with few filters or with few pixels take the exact form from the start. */
 #define SHIFTADD_MAX_FORM_LIMIT 8
 
 SHIFTADD_EXPORT size_t shiftadd_adder_conv_f32_scratch(const shiftadd_conv_params* params,

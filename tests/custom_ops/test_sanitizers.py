@@ -1,0 +1,86 @@
+"""The kernels under AddressSanitizer and UndefinedBehaviorSanitizer, on random convolutions."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import pytest
+
+import keras_shiftadd as ksa
+from keras_shiftadd.custom_ops._builder import _libraries
+
+SOURCES = pathlib.Path(ksa.custom_ops.__file__).resolve().parent
+DRIVERS = pathlib.Path(__file__).resolve().parent / "kernels"
+SANITIZED = (
+    "-std=c++17",
+    "-O1",
+    "-g1",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-pthread",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+    f"-I{SOURCES / 'kernels'}",
+)
+CASES = 100_000
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="the kernels know no backend: checked once, with the TensorFlow suite",
+)
+
+
+def run(*command):
+    return subprocess.run(
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def compiler(tmp_path_factory):
+    name = next(filter(shutil.which, ("c++", "g++", "clang++")), None)
+    if name is None:
+        pytest.skip("a C++ compiler is missing: apt install g++")
+    folder = tmp_path_factory.mktemp("probe")
+    (folder / "probe.cc").write_text("int main() { return 0; }\n")
+    probe = run(name, "-fsanitize=address,undefined", folder / "probe.cc", "-o", folder / "probe")
+    if probe.returncode:
+        pytest.skip("the compiler's sanitizers are missing: apt install libasan8 libubsan1")
+    return name
+
+
+@pytest.fixture(scope="module")
+def objects(compiler, tmp_path_factory):
+    """The kernels, compiled with sanitizers."""
+    folder = tmp_path_factory.mktemp("objects")
+    files = [
+        file
+        for file in _libraries.LIBRARIES[_libraries.KERNELS].sources(SOURCES)
+        if file.stem != "manifest"
+    ]
+    # The largest first, so that the last one does not run alone.
+    files.sort(key=lambda file: "avx" not in file.stem)
+
+    def compile_one(file):
+        target = folder / f"{file.stem}.o"
+        flags = _libraries.file_flags(file)
+        done = run(compiler, *SANITIZED, "-fPIC", *flags, "-c", file, "-o", target)
+        assert done.returncode == 0, done.stdout
+        return target
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(compile_one, files))
+
+
+@pytest.mark.parametrize("driver", ["fuzz_f32", "fuzz_int8"])
+def test_random_convolutions_are_right_and_clean(driver, compiler, objects, tmp_path):
+    program = tmp_path / driver
+    built = run(compiler, *SANITIZED, DRIVERS / f"{driver}.cc", *objects, "-o", program)
+    assert built.returncode == 0, built.stdout
+    done = run(program, CASES, 20)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert f"{CASES} cases" in done.stdout

@@ -222,7 +222,7 @@ def _pair(values: Any, missing: int) -> tuple[int, int]:
 
 def _channel_values(value: Array, filters: int, name: str) -> Array:
     wide = np.asarray(value, "int64")
-    if wide.shape not in ((), (filters,)) or np.any(np.abs(wide) >= 2**31):
+    if wide.shape not in ((), (filters,)) or np.any((wide < -(2**31)) | (wide >= 2**31)):
         raise ValueError(
             f"{name} must be a 32-bit integer, or one for each of the {filters} filters. "
             f"Received: {name}={value!r}"

@@ -40,7 +40,7 @@ class Int8Conv:
 
     Raises:
         ValueError: an argument is out of its range.
-        CompiledOpsUnavailable: there are no compiled kernels.
+        RuntimeError: the compiled kernels cannot be used.
 
     Example:
 

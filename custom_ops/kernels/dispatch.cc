@@ -44,17 +44,6 @@ const Target* find(const char* name) {
   return nullptr;
 }
 
-// Zen 4 works on 512 bits in two halves, and loads and broadcasts them at half the rate. Only the
-// input gradient, with three instructions an element, is not slowed by that.
-bool prefers_narrow_vectors() {
-#ifdef SHIFTADD_X86
-  static const bool narrow = (__builtin_cpu_init(), __builtin_cpu_is("amdfam19h"));
-  return narrow;
-#else
-  return false;
-#endif
-}
-
 std::atomic<const Target*> active{nullptr};
 
 }  // namespace
@@ -68,16 +57,25 @@ const Target& active_target() {
   return *target;
 }
 
-const F32Kernels& active_f32_kernels() {
-  const Target& target = active_target();
 #ifdef SHIFTADD_X86
+// Zen 4 works on 512 bits in two halves, and loads and broadcasts them at half the rate. Only the
+// input gradient, with three instructions an element, is not slowed by that.
+const F32Kernels* kernels_of_zen4() {
   static const F32Kernels mixed = [] {
     F32Kernels kernels = narrow_avx512_f32_kernels();
     kernels.input_gradient_scratch = target_avx512()->f32.input_gradient_scratch;
     kernels.input_gradient = target_avx512()->f32.input_gradient;
     return kernels;
   }();
-  if (&target == target_avx512() && prefers_narrow_vectors()) return mixed;
+  static const bool family = (__builtin_cpu_init(), __builtin_cpu_is("amdfam19h"));
+  return family ? &mixed : nullptr;
+}
+#endif
+
+const F32Kernels& active_f32_kernels() {
+  const Target& target = active_target();
+#ifdef SHIFTADD_X86
+  if (&target == target_avx512() && kernels_of_zen4() != nullptr) return *kernels_of_zen4();
 #endif
   return target.f32;
 }

@@ -14,18 +14,24 @@ from keras import ops
 from keras_shiftadd.ops._adder_portable import AdderProblem
 
 
-def _active_binding() -> ModuleType | None:
+_binding: ModuleType | None = None
+
+
+def _find_binding() -> bool:
+    """Sets the binding that serves now, and says whether there is one."""
     # Imported here: importing this package loads no library, and reads no environment variable.
     from keras_shiftadd.custom_ops._binding import active_binding
 
-    return active_binding()
+    global _binding
+    _binding = active_binding()
+    return _binding is not None
 
 
 if keras.config.backend() == "torch":
     import torch
 
-    # Loading a library is nothing that torch.compile can trace.
-    _active_binding = torch.compiler.assume_constant_result(_active_binding)
+    # torch.compile cannot trace the loading of a library, nor what returns a module.
+    _find_binding = torch.compiler.assume_constant_result(_find_binding)
 
 
 def serving_binding(problem: AdderProblem, x: Any, w: Any) -> ModuleType | None:
@@ -42,12 +48,12 @@ def serving_binding(problem: AdderProblem, x: Any, w: Any) -> ModuleType | None:
     Raises:
         RuntimeError: If `KERAS_SHIFTADD_OPS` is `native` and the kernels cannot be used at all.
     """
-    binding = _active_binding()
-    if binding is None or problem.dtype != "float32" or len(problem.windows.sizes) > 2:
+    if not _find_binding() or problem.dtype != "float32" or len(problem.windows.sizes) > 2:
         return None
     if any(isinstance(size, int) and size < 1 for size in (*x.shape[1:], *w.shape)):
         return None
-    return binding if binding.serves(x, w) else None
+    binding = _binding
+    return binding if binding is not None and binding.serves(x, w) else None
 
 
 def adder_conv(binding: ModuleType, problem: AdderProblem, x: Any, w: Any, gradient: str) -> Any:

@@ -48,8 +48,14 @@ struct Int8Call {
   char* scratch;
   size_t scratch_of_worker;
 
+  void run(int64_t first_unit, int64_t last_unit, int32_t worker) const {
+    const Int8Scratch memory(plan, scratch + static_cast<size_t>(worker) * scratch_of_worker);
+    if (!has_depthwise_loop(plan.params)) fill_offsets(plan, plan.rows, memory.offsets);
+    for (int64_t unit = first_unit; unit < last_unit; ++unit) run_unit(unit, memory);
+  }
+
   // One part of the output channels of one group over one band.
-  void run(int64_t unit, int32_t worker) const {
+  void run_unit(int64_t unit, const Int8Scratch& memory) const {
     const shiftadd_conv_params& p = plan.params;
     const int64_t part = unit % plan.parts;
     const int64_t group = unit / plan.parts % plan.groups;
@@ -62,7 +68,6 @@ struct Int8Call {
     const bool depthwise = has_depthwise_loop(p);
     const int64_t blocks = depthwise ? blocks_of(p) : blocks_of_group(p);
     const int64_t first = blocks * part / plan.parts, last = blocks * (part + 1) / plan.parts;
-    Int8Scratch memory(plan, scratch + static_cast<size_t>(worker) * scratch_of_worker);
     const int64_t image_bytes = p.in_size[0] * p.in_size[1] * p.groups * p.channels;
     copy_band(plan, x + image * image_bytes, group, row, rows, header.input_zero,
               input_flip(header.loop), memory.band);
@@ -81,7 +86,6 @@ struct Int8Call {
     }
     Int8Pixels pixels;
     pixels.band = reinterpret_cast<const uint8_t*>(memory.band);
-    fill_offsets(plan, rows, memory.offsets);
     pixels.offsets = memory.offsets;
     pixels.tails = nullptr;
     pixels.y = out;
@@ -125,8 +129,7 @@ inline int int8_conv(const shiftadd_conv_params& p, int32_t op, const int8_t* x,
   const int64_t items = plan.threads <= 1 ? 1 : minimum<int64_t>(units, 4 * plan.threads);
   const shiftadd_parallel loops = {parallel.parallel_for, parallel.pool, plan.threads};
   parallel_for(loops, items, [&](int64_t item, int32_t worker) {
-    const int64_t end = units * (item + 1) / items;
-    for (int64_t unit = units * item / items; unit < end; ++unit) call.run(unit, worker);
+    call.run(units * item / items, units * (item + 1) / items, worker);
   });
   return SHIFTADD_OK;
 }

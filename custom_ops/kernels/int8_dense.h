@@ -55,9 +55,10 @@ inline int32_t tail_sum(const uint8_t* x, const Int8Window& window, int64_t step
 inline void fill_offsets(const Int8Plan& plan, int64_t rows, int64_t* offsets) {
   const shiftadd_conv_params& p = plan.params;
   for (int64_t row = 0; row < rows; ++row) {
-    const int64_t begin = row * p.strides[0] * plan.columns;
+    int64_t offset = row * p.strides[0] * plan.columns * plan.channels;
     for (int64_t column = 0; column < p.out_size[1]; ++column) {
-      *offsets++ = (begin + column * p.strides[1]) * plan.channels;
+      *offsets++ = offset;
+      offset += p.strides[1] * plan.channels;
     }
   }
 }

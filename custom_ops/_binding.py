@@ -70,16 +70,11 @@ def load_binding(backend: str) -> ModuleType | CompiledOpsUnavailable:
     """Loads the binding of a backend, or says why it cannot be used."""
     if backend not in BACKENDS:
         return CompiledOpsNotBuilt(f"the backend {backend} has no compiled kernels")
-    module = f"keras_shiftadd.custom_ops.{backend}_binding"
     try:
-        binding = importlib.import_module(module)
+        binding = importlib.import_module(f"keras_shiftadd.custom_ops.{backend}_binding")
         binding.load()
     except CompiledOpsUnavailable as unavailable:
         return unavailable
-    except ModuleNotFoundError as error:
-        if error.name != module:
-            raise
-        return CompiledOpsNotBuilt(f"the backend {backend} has no compiled kernels yet")
     return binding
 
 

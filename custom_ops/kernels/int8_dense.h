@@ -38,18 +38,34 @@ struct Int8Pixels {
   int64_t y_stride;
 };
 
-// The sum of the last bytes of the runs of a window that lie behind the runs' ends: what these
-// bytes add to a sum of absolute differences from weights of 0.
-inline int32_t tail_sum(const uint8_t* x, const Int8Window& window, int64_t step) {
-  const int64_t end = round_up(window.length, step);
-  uint32_t sum = 0;
+// The sum of the bytes that lie behind the runs' ends, up to whole steps: what they add to a sum
+// of absolute differences from weights of 0.
+template <int kStep>
+int32_t tail_sum(const uint8_t* x, const Int8Window& window, uint64_t mask) {
+  constexpr uint64_t kEveryOther = 0x00ff00ff00ff00ff, kOnes = 0x0001000100010001;
+  const int64_t last = window.length / kStep * kStep;
+  uint64_t sum = 0;
   for (int64_t r = 0; r < window.rows; ++r) {
     for (int64_t c = 0; c < window.columns; ++c) {
-      const uint8_t* run = x + r * window.row_stride + c * window.column_stride;
-      for (int64_t i = window.length; i < end; ++i) sum += run[i];
+      uint64_t bytes = 0;
+      memcpy(&bytes, x + r * window.row_stride + c * window.column_stride + last, kStep);
+      bytes &= mask;
+      sum += ((bytes & kEveryOther) + (bytes >> 8 & kEveryOther)) * kOnes >> 48;
     }
   }
   return static_cast<int32_t>(sum);
+}
+
+template <int kStep>
+void fill_tails(const Int8Pixels& pixels, int64_t count, const Int8Window& window,
+                int32_t* tails) {
+  uint8_t in_tail[sizeof(uint64_t)] = {};
+  for (int64_t i = window.length % kStep; i < kStep; ++i) in_tail[i] = 0xff;
+  uint64_t mask;
+  memcpy(&mask, in_tail, sizeof(mask));
+  for (int64_t i = 0; i < count; ++i) {
+    tails[i] = tail_sum<kStep>(pixels.band + pixels.offsets[i], window, mask);
+  }
 }
 
 inline void fill_offsets(const Int8Plan& plan, int64_t rows, int64_t* offsets) {
@@ -158,9 +174,7 @@ void dense_band(const Int8Plan& plan, Int8Pixels pixels, int64_t count, int64_t 
   const shiftadd_conv_params& p = plan.params;
   const Int8Window window = window_of(plan);
   if (Lanes::kSubtracts && window.length % Lanes::kStep != 0) {
-    for (int64_t i = 0; i < count; ++i) {
-      tails[i] = tail_sum(pixels.band + pixels.offsets[i], window, Lanes::kStep);
-    }
+    fill_tails<Lanes::kStep>(pixels, count, window, tails);
     pixels.tails = tails;
   }
   const int64_t bytes = block_weight_bytes(p, h.loop), blocks = blocks_of_group(p);

@@ -66,6 +66,8 @@ def serves(x: Any, w: Any) -> bool:
     """
     if not all(isinstance(t, tf.Tensor) and t.dtype in _DTYPES for t in (x, w)):
         return False
+    # TensorFlow enters this context before it traces a function with jit_compile=True, and graphs
+    # inside of that one find it too. There is no public name for it.
     return tf.__internal__.get_enclosing_xla_context() is None and _only_cpus()
 
 

@@ -9,20 +9,6 @@
 namespace shiftadd {
 namespace SHIFTADD_TARGET {
 
-struct Int8Scratch {
-  Int8Scratch(const Int8Plan& plan, void* base) {
-    Arena arena(base);
-    band = arena.take<int8_t>(band_bytes(plan, plan.largest_rows) + kOverread);
-    offsets = arena.take<int64_t>(plan.largest_rows * plan.params.out_size[1]);
-    tails = arena.take<int32_t>(plan.largest_rows * plan.params.out_size[1]);
-    size = arena.size();
-  }
-  int8_t* band;
-  int64_t* offsets;
-  int32_t* tails;
-  size_t size;
-};
-
 inline size_t int8_scratch(const shiftadd_conv_params& p, int32_t, int32_t threads) {
   return static_cast<size_t>(threads) * Int8Scratch(plan_int8(p, 1), nullptr).size;
 }
@@ -32,7 +18,7 @@ inline bool fits(const Int8Header& h, const shiftadd_conv_params& p, int32_t op,
                  const void* packed) {
   return h.magic == kInt8Magic && strncmp(h.target, kInt8Target, sizeof(h.target)) == 0 &&
          h.op == op && h.kernel_size[0] == p.kernel_size[0] &&
-         h.kernel_size[1] == p.kernel_size[1] && h.contiguous_taps == contiguous_taps(p) &&
+         h.kernel_size[1] == p.kernel_size[1] && h.run_taps == run_taps(p, h.loop) &&
          h.groups == p.groups && h.channels == p.channels && h.filters == p.filters &&
          (reinterpret_cast<uintptr_t>(packed) + static_cast<uintptr_t>(h.channels_offset)) %
                  alignof(Channels) == 0;
@@ -50,7 +36,7 @@ struct Int8Call {
 
   void run(int64_t first_unit, int64_t last_unit, int32_t worker) const {
     const Int8Scratch memory(plan, scratch + static_cast<size_t>(worker) * scratch_of_worker);
-    if (!has_depthwise_loop(plan.params)) fill_offsets(plan, plan.rows, memory.offsets);
+    if (!has_depthwise_loop(plan.params)) fill_offsets(plan, header.loop, memory);
     for (int64_t unit = first_unit; unit < last_unit; ++unit) run_unit(unit, memory);
   }
 
@@ -94,15 +80,15 @@ struct Int8Call {
     switch (header.loop) {
       case Int8Loop::kAdder:
         dense_band<AdderLanes>(plan, pixels, count, group, first, last, channels, weights, header,
-                               memory.tails);
+                               memory);
         break;
       case Int8Loop::kShift:
         dense_band<ShiftLanes>(plan, pixels, count, group, first, last, channels, weights, header,
-                               memory.tails);
+                               memory);
         break;
       default:
         dense_band<SmallShiftLanes>(plan, pixels, count, group, first, last, channels, weights,
-                                    header, memory.tails);
+                                    header, memory);
     }
   }
 };

@@ -2,82 +2,10 @@
 #ifndef KERAS_SHIFTADD_KERNELS_INT8_DENSE_H_
 #define KERAS_SHIFTADD_KERNELS_INT8_DENSE_H_
 
-#include <string.h>
-
-#include "int8_bands.h"
-#include "int8_pack.h"
+#include "int8_windows.h"
 
 namespace shiftadd {
 namespace SHIFTADD_TARGET {
-
-// The runs of a window: distances in bytes from the window's first byte.
-struct Int8Window {
-  int64_t rows, row_stride;
-  int64_t columns, column_stride;
-  int64_t length;  // bytes of a run
-};
-
-inline Int8Window window_of(const Int8Plan& plan) {
-  const shiftadd_conv_params& p = plan.params;
-  const int64_t taps = contiguous_taps(p);
-  Int8Window window;
-  window.rows = p.kernel_size[0];
-  window.row_stride = p.dilation[0] * plan.columns * plan.channels;
-  window.columns = p.kernel_size[1] / taps;
-  window.column_stride = p.dilation[1] * plan.channels;
-  window.length = taps * plan.channels;
-  return window;
-}
-
-// The pixels of a band and where their output goes.
-struct Int8Pixels {
-  const uint8_t* band;
-  const int64_t* offsets;  // of the first byte of each pixel's window
-  const int32_t* tails;    // for each pixel, or null
-  int8_t* y;
-  int64_t y_stride;
-};
-
-// The sum of the bytes that lie behind the runs' ends, up to whole steps: what they add to a sum
-// of absolute differences from weights of 0.
-template <int kStep>
-int32_t tail_sum(const uint8_t* x, const Int8Window& window, uint64_t mask) {
-  constexpr uint64_t kEveryOther = 0x00ff00ff00ff00ff, kOnes = 0x0001000100010001;
-  const int64_t last = window.length / kStep * kStep;
-  uint64_t sum = 0;
-  for (int64_t r = 0; r < window.rows; ++r) {
-    for (int64_t c = 0; c < window.columns; ++c) {
-      uint64_t bytes = 0;
-      memcpy(&bytes, x + r * window.row_stride + c * window.column_stride + last, kStep);
-      bytes &= mask;
-      sum += ((bytes & kEveryOther) + (bytes >> 8 & kEveryOther)) * kOnes >> 48;
-    }
-  }
-  return static_cast<int32_t>(sum);
-}
-
-template <int kStep>
-void fill_tails(const Int8Pixels& pixels, int64_t count, const Int8Window& window,
-                int32_t* tails) {
-  uint8_t in_tail[sizeof(uint64_t)] = {};
-  for (int64_t i = window.length % kStep; i < kStep; ++i) in_tail[i] = 0xff;
-  uint64_t mask;
-  memcpy(&mask, in_tail, sizeof(mask));
-  for (int64_t i = 0; i < count; ++i) {
-    tails[i] = tail_sum<kStep>(pixels.band + pixels.offsets[i], window, mask);
-  }
-}
-
-inline void fill_offsets(const Int8Plan& plan, int64_t rows, int64_t* offsets) {
-  const shiftadd_conv_params& p = plan.params;
-  for (int64_t row = 0; row < rows; ++row) {
-    int64_t offset = row * p.strides[0] * plan.columns * plan.channels;
-    for (int64_t column = 0; column < p.out_size[1]; ++column) {
-      *offsets++ = offset;
-      offset += p.strides[1] * plan.channels;
-    }
-  }
-}
 
 // Requantises pixels of a block whose shifts lie outside of what the vectors take.
 template <typename Lanes>
@@ -170,12 +98,17 @@ void dense_block(const Int8Pixels& pixels, int64_t count, const Int8Window& wind
 template <typename Lanes>
 void dense_band(const Int8Plan& plan, Int8Pixels pixels, int64_t count, int64_t group,
                 int64_t first, int64_t last, const Channels* channels, const uint8_t* weights,
-                const Int8Header& h, int32_t* tails) {
+                const Int8Header& h, const Int8Scratch& scratch) {
   const shiftadd_conv_params& p = plan.params;
-  const Int8Window window = window_of(plan);
-  if (Lanes::kSubtracts && window.length % Lanes::kStep != 0) {
-    fill_tails<Lanes::kStep>(pixels, count, window, tails);
-    pixels.tails = tails;
+  Int8Window window = window_of(plan);
+  if (gathers(p, h.loop)) {
+    gather_windows(p, pixels, count, window, scratch.gathered);
+    window = {1, 0, 1, 0, taps_of(p) * p.channels};
+    pixels.band = scratch.gathered;
+    pixels.offsets = scratch.gathered_offsets;
+  } else if (Lanes::kSubtracts && window.length % Lanes::kStep != 0) {
+    fill_tails<Lanes::kStep>(pixels, count, window, scratch.tails);
+    pixels.tails = scratch.tails;
   }
   const int64_t bytes = block_weight_bytes(p, h.loop), blocks = blocks_of_group(p);
   int8_t* y = pixels.y + group * p.filters;

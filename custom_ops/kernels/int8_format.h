@@ -39,7 +39,7 @@ struct Int8Header {
   int32_t input_zero;
   int32_t output_zero, low, high;
   int64_t kernel_size[2];
-  int64_t contiguous_taps;  // 1 where the kernel is dilated along the width
+  int64_t run_taps;
   int64_t groups, channels, filters;
   int64_t channels_offset, weights_offset;  // from the header, in bytes
 };
@@ -68,7 +68,7 @@ inline bool has_depthwise_loop(const shiftadd_conv_params& p) {
 }
 
 // Taps that lie side by side in memory: those of a kernel row, unless they are dilated.
-inline int64_t contiguous_taps(const shiftadd_conv_params& p) {
+inline int64_t neighbour_taps(const shiftadd_conv_params& p) {
   return p.dilation[1] == 1 ? p.kernel_size[1] : 1;
 }
 

@@ -23,23 +23,36 @@ inline int64_t blocks_of(const shiftadd_conv_params& p) {
   return p.groups * blocks_of_group(p);
 }
 
-// Bytes of a run, filled up to whole steps.
-inline int64_t padded_run(const shiftadd_conv_params& p, int64_t step) {
-  return round_up(contiguous_taps(p) * p.channels, step);
+// Bytes of a window that a dense loop takes at once.
+inline int64_t step_of(Int8Loop loop) {
+  if (loop == Int8Loop::kAdder) return AdderLanes::kStep;
+  return loop == Int8Loop::kShift ? ShiftLanes::kStep : SmallShiftLanes::kStep;
+}
+
+inline bool is_depthwise(Int8Loop loop) {
+  return loop == Int8Loop::kDepthwiseAdder || loop == Int8Loop::kDepthwiseShift;
+}
+
+// Whether windows of short runs, as a first layer has them, are gathered into one run each:
+// filling up every run to whole steps would cost a quarter more. Shift loops mostly take shorter
+// steps, and need not correct for what lies behind a run.
+inline bool gathers(const shiftadd_conv_params& p, Int8Loop loop) {
+  constexpr int64_t kLongest = 256;
+  const int64_t step = step_of(loop), run = neighbour_taps(p) * p.channels;
+  const int64_t window = taps_of(p) * p.channels;
+  return loop == Int8Loop::kAdder && window <= kLongest &&
+         4 * (window / run) * round_up(run, step) >= 5 * round_up(window, step);
+}
+
+// Taps of a run.
+inline int64_t run_taps(const shiftadd_conv_params& p, Int8Loop loop) {
+  return gathers(p, loop) ? taps_of(p) : neighbour_taps(p);
 }
 
 inline int64_t block_weight_bytes(const shiftadd_conv_params& p, Int8Loop loop) {
-  switch (loop) {
-    case Int8Loop::kDepthwiseAdder:
-    case Int8Loop::kDepthwiseShift:
-      return taps_of(p) * kFilters * static_cast<int64_t>(sizeof(int32_t));
-    case Int8Loop::kAdder:
-      return taps_of(p) / contiguous_taps(p) * padded_run(p, AdderLanes::kStep) * kFilters;
-    case Int8Loop::kShift:
-      return taps_of(p) / contiguous_taps(p) * padded_run(p, ShiftLanes::kStep) * kFilters;
-    default:
-      return taps_of(p) / contiguous_taps(p) * padded_run(p, SmallShiftLanes::kStep) * kFilters;
-  }
+  if (is_depthwise(loop)) return taps_of(p) * kFilters * static_cast<int64_t>(sizeof(int32_t));
+  const int64_t taps = run_taps(p, loop);
+  return taps_of(p) / taps * round_up(taps * p.channels, step_of(loop)) * kFilters;
 }
 
 inline Int8Loop choose_loop(const shiftadd_conv_params& p, int32_t op, int32_t largest) {
@@ -75,8 +88,8 @@ inline size_t int8_packed_size(const shiftadd_conv_params& p, int32_t op) {
 // The weight at a position of a packed block, or 0 behind the end of a run or of the filters.
 template <typename Lanes>
 void pack_dense_block(const shiftadd_conv_params& p, const int8_t* w, int64_t group,
-                      int64_t first_filter, uint8_t flip, uint8_t* out) {
-  const int64_t taps = contiguous_taps(p), length = taps * p.channels;
+                      int64_t first_filter, int64_t taps, uint8_t flip, uint8_t* out) {
+  const int64_t length = taps * p.channels;
   for (int64_t run = 0; run < taps_of(p) / taps; ++run) {
     for (int64_t step = 0; step < length; step += Lanes::kStep) {
       for (int64_t side = 0; side < Lanes::kStep; side += Lanes::kSideBySide) {
@@ -141,9 +154,11 @@ void pack_channels(const shiftadd_conv_params& p, int32_t op, const int8_t* w, i
 }
 
 template <typename Lanes>
-void pack_dense(const shiftadd_conv_params& p, int32_t op, const int8_t* w, int32_t input_zero,
-                const shiftadd_requantization& r, Channels* channels, uint8_t* weights,
-                int64_t block_bytes) {
+void pack_dense(const shiftadd_conv_params& p, Int8Loop loop, const int8_t* w,
+                int32_t input_zero, const shiftadd_requantization& r, Channels* channels,
+                uint8_t* weights) {
+  const int32_t op = loop == Int8Loop::kAdder ? SHIFTADD_ADDER : SHIFTADD_SHIFT;
+  const int64_t block_bytes = block_weight_bytes(p, loop), taps = run_taps(p, loop);
   // Differences take both sides alike; products take weights as they are.
   const uint8_t flip = op == SHIFTADD_ADDER && Lanes::kFlipsInput ? 0x80 : 0;
   const int32_t offset = input_zero + (Lanes::kFlipsInput ? 128 : 0);
@@ -151,7 +166,7 @@ void pack_dense(const shiftadd_conv_params& p, int32_t op, const int8_t* w, int3
     for (int64_t filter = 0; filter < p.filters; filter += kFilters) {
       const int64_t count = minimum<int64_t>(kFilters, p.filters - filter);
       pack_channels<Lanes>(p, op, w, offset, r, group * p.filters + filter, count, channels++);
-      pack_dense_block<Lanes>(p, w, group, filter, flip, weights);
+      pack_dense_block<Lanes>(p, w, group, filter, taps, flip, weights);
       weights += block_bytes;
     }
   }
@@ -187,7 +202,7 @@ inline int int8_pack(const shiftadd_conv_params& p, int32_t op, const int8_t* w,
   header.high = r.high;
   header.kernel_size[0] = p.kernel_size[0];
   header.kernel_size[1] = p.kernel_size[1];
-  header.contiguous_taps = contiguous_taps(p);
+  header.run_taps = run_taps(p, header.loop);
   header.groups = p.groups;
   header.channels = p.channels;
   header.filters = p.filters;
@@ -201,19 +216,19 @@ inline int int8_pack(const shiftadd_conv_params& p, int32_t op, const int8_t* w,
 
   Channels* channels = reinterpret_cast<Channels*>(channels_at);
   uint8_t* weights = reinterpret_cast<uint8_t*>(weights_at);
-  const int64_t bytes = block_weight_bytes(p, header.loop);
   switch (header.loop) {
     case Int8Loop::kAdder:
-      pack_dense<AdderLanes>(p, op, w, input_zero, r, channels, weights, bytes);
+      pack_dense<AdderLanes>(p, header.loop, w, input_zero, r, channels, weights);
       break;
     case Int8Loop::kShift:
-      pack_dense<ShiftLanes>(p, op, w, input_zero, r, channels, weights, bytes);
+      pack_dense<ShiftLanes>(p, header.loop, w, input_zero, r, channels, weights);
       break;
     case Int8Loop::kSmallShift:
-      pack_dense<SmallShiftLanes>(p, op, w, input_zero, r, channels, weights, bytes);
+      pack_dense<SmallShiftLanes>(p, header.loop, w, input_zero, r, channels, weights);
       break;
     default:
-      pack_depthwise(p, op, w, input_zero, r, channels, weights, bytes);
+      pack_depthwise(p, op, w, input_zero, r, channels, weights,
+                     block_weight_bytes(p, header.loop));
   }
   return SHIFTADD_OK;
 }

@@ -102,7 +102,8 @@ struct DepthwiseLanes : ScalarLanes {
 template <typename Lanes>
 class Requantizer {
  public:
-  SHIFTADD_INLINE Requantizer(const Int8Channels<kFilters>& c, const Int8Header& h) : channels_(c), header_(h) {}
+  SHIFTADD_INLINE Requantizer(const Int8Channels<kFilters>& c, const Int8Header& h)
+      : channels_(c), header_(h) {}
 
   SHIFTADD_INLINE void store(const Totals& t, int8_t* y) const {
     for (int i = 0; i < kFilters; ++i) {

@@ -22,11 +22,16 @@ constexpr int64_t kTermsInRegister = 256;
 // A register block of P pixels times V vectors of filters.
 template <int P, int V, bool kMaxForm>
 inline void distance_block(const float* const* pixels, const Runs& runs, const float* w,
-                           int64_t w_stride, vec (&total)[P][V]) {
+                           int64_t w_stride, vec (&acc)[P][V]) {
   const vec one = opaque_one();
-  vec acc[P][V];
-  for (int p = 0; p < P; ++p)
-    for (int v = 0; v < V; ++v) acc[p][v] = total[p][v] = zero();
+  // In memory, so that the registers are left to the loop.
+  alignas(kAlignment) float total[P * V * kLanes];
+  for (int p = 0; p < P; ++p) {
+    for (int v = 0; v < V; ++v) {
+      acc[p][v] = zero();
+      store(total + (p * V + v) * kLanes, zero());
+    }
+  }
   int64_t terms = 0;
   for (int64_t r = 0; r < runs.count; ++r) {
     const float* x[P];
@@ -39,7 +44,7 @@ inline void distance_block(const float* const* pixels, const Runs& runs, const f
         for (int v = 0; v < V; ++v) weights[v] = load(w + v * kLanes);
         w += w_stride;
         for (int p = 0; p < P; ++p) {
-          const vec value = broadcast(x[p][c]);
+          const vec value = broadcast_at(x[p] + c);
           for (int v = 0; v < V; ++v) {
             const vec term = kMaxForm ? max(value, weights[v]) : abs(sub(value, weights[v]));
             acc[p][v] = accumulate(acc[p][v], term, one);
@@ -47,17 +52,19 @@ inline void distance_block(const float* const* pixels, const Runs& runs, const f
         }
       }
       if (terms < kTermsInRegister) continue;
-      terms = 0;
       for (int p = 0; p < P; ++p) {
         for (int v = 0; v < V; ++v) {
-          total[p][v] = add(total[p][v], acc[p][v]);
+          float* at = total + (p * V + v) * kLanes;
+          store(at, add(load(at), acc[p][v]));
           acc[p][v] = zero();
         }
       }
+      terms = 0;
     }
   }
   for (int p = 0; p < P; ++p)
-    for (int v = 0; v < V; ++v) total[p][v] = add(total[p][v], acc[p][v]);
+    for (int v = 0; v < V; ++v)
+      acc[p][v] = add(load(total + (p * V + v) * kLanes), acc[p][v]);
 }
 
 // What the blocks of one filter group share.

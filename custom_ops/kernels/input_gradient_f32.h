@@ -102,6 +102,11 @@ void input_gradient_cells(const SlopeBlock& b, const float* g, const int64_t* re
   }
 }
 
+// How many vectors of channels the next block takes.
+inline int gradient_vectors(int64_t vectors_left) {
+  return vectors_left >= kGradientVectors ? kGradientVectors : 1;
+}
+
 struct InputGradientPlan {
   PhasePlan phases;
   int64_t splits;
@@ -134,7 +139,7 @@ inline size_t plan_input_gradient(const shiftadd_conv_params& p, int32_t threads
   plan->window = taps_of(p) * p.filters;
   plan->splits = is_depthwise(p) ? 1
                                  : splits_of(plan->phases.one_thread, threads, plan->phases.count,
-                                             plan->lanes / (2 * kLanes));
+                                             plan->lanes / kLanes / kGradientVectors);
   Arena arena(scratch);
   plan->packed = arena.take<float>(is_depthwise(p) ? 0 : p.groups * plan->window * plan->lanes);
   Arena worker(nullptr);
@@ -156,7 +161,7 @@ inline bool pack_transposed(const shiftadd_conv_params& p, int64_t lanes, const 
   float seen = 0.0f;
   for (int64_t group = 0; group < p.groups; ++group) {
     for (int64_t c = 0; c < lanes;) {
-      const int64_t width = (lanes - c >= 2 * kLanes ? 2 : 1) * kLanes;
+      const int64_t width = gradient_vectors((lanes - c) / kLanes) * kLanes;
       const int64_t valid = minimum(width, p.channels - c);
       for (int64_t tap = 0; tap < taps_of(p); ++tap) {
         const float* in = w + ((tap * p.groups + group) * p.channels + c) * p.filters;
@@ -194,7 +199,7 @@ void input_gradient_band(const InputGradientPlan& plan, const PhaseBand& band, i
       const float* from = base + group * p.filters;
       int64_t turn = 0;
       for (int64_t c = 0, width; c < plan.lanes; c += width) {
-        width = (plan.lanes - c >= 2 * kLanes ? 2 : 1) * kLanes;
+        width = gradient_vectors((plan.lanes - c) / kLanes) * kLanes;
         if (turn++ % plan.splits != split) continue;
         const int64_t at = image + group * p.channels + c;
         b.w = packed + plan.window * c;

@@ -14,11 +14,12 @@ constexpr bool kMaxFormPays = true;
 // Pixels of a register block with 1, 2, 3 and 4 vectors of output channels, and the usual number
 // of vectors.
 constexpr int kBlock1 = 8, kBlock2 = 5, kBlock3 = 3, kBlock4 = 2, kUsualVectors = 2;
-// Input elements of a register block of the input gradient.
-constexpr int kGradientBlock1 = 8, kGradientBlock2 = 3;
+// The input gradient's: input elements with 1 and 2 vectors of channels, and the usual number.
+constexpr int kGradientBlock1 = 8, kGradientBlock2 = 3, kGradientVectors = 2;
 
 inline vec zero() { return _mm256_setzero_ps(); }
 inline vec broadcast(float a) { return _mm256_set1_ps(a); }
+inline vec broadcast_at(const float* p) { return broadcast(*p); }
 inline vec load(const float* p) { return _mm256_loadu_ps(p); }
 inline void store(float* p, vec a) { _mm256_storeu_ps(p, a); }
 inline __m256i first_lanes(int n) {

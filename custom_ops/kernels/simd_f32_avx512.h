@@ -20,11 +20,12 @@ constexpr bool kMaxFormPays = true;
 // Pixels of a register block with 1, 2, 3 and 4 vectors of output channels, and the usual number
 // of vectors.
 constexpr int kBlock1 = 12, kBlock2 = 8, kBlock3 = 6, kBlock4 = 6, kUsualVectors = 4;
-// Input elements of a register block of the input gradient.
-constexpr int kGradientBlock1 = 8, kGradientBlock2 = 6;
+// The input gradient's: input elements with 1 and 2 vectors of channels, and the usual number.
+constexpr int kGradientBlock1 = 10, kGradientBlock2 = 6, kGradientVectors = 1;
 
 inline vec zero() { return _mm512_setzero_ps(); }
 inline vec broadcast(float a) { return _mm512_set1_ps(a); }
+inline vec broadcast_at(const float* p) { return broadcast(*p); }
 inline vec load(const float* p) { return _mm512_loadu_ps(p); }
 inline void store(float* p, vec a) { _mm512_storeu_ps(p, a); }
 inline __mmask16 first_lanes(int n) { return static_cast<__mmask16>((1u << n) - 1u); }

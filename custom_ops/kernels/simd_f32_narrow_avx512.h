@@ -21,11 +21,17 @@ constexpr bool kMaxFormPays = true;
 // Pixels of a register block with 1, 2, 3 and 4 vectors of output channels, and the usual number
 // of vectors.
 constexpr int kBlock1 = 8, kBlock2 = 6, kBlock3 = 6, kBlock4 = 6, kUsualVectors = 4;
-// Input elements of a register block of the input gradient.
-constexpr int kGradientBlock1 = 8, kGradientBlock2 = 6;
+// The input gradient's: input elements with 1 and 2 vectors of channels, and the usual number.
+constexpr int kGradientBlock1 = 8, kGradientBlock2 = 6, kGradientVectors = 2;
 
 inline vec zero() { return _mm256_setzero_ps(); }
 inline vec broadcast(float a) { return _mm256_set1_ps(a); }
+// In one of the lower registers: the instruction for the upper ones takes twice as long on Zen 4.
+inline vec broadcast_at(const float* p) {
+  vec a = _mm256_set1_ps(*p);
+  asm("" : "+x"(a));
+  return a;
+}
 inline vec load(const float* p) { return _mm256_loadu_ps(p); }
 inline void store(float* p, vec a) { _mm256_storeu_ps(p, a); }
 inline __mmask8 first_lanes(int n) { return static_cast<__mmask8>((1u << n) - 1u); }

@@ -15,11 +15,12 @@ constexpr bool kMaxFormPays = false;
 // Pixels of a register block with 1, 2, 3 and 4 vectors of output channels, and the usual number
 // of vectors.
 constexpr int kBlock1 = 12, kBlock2 = 8, kBlock3 = 6, kBlock4 = 6, kUsualVectors = 4;
-// Input elements of a register block of the input gradient.
-constexpr int kGradientBlock1 = 8, kGradientBlock2 = 6;
+// The input gradient's: input elements with 1 and 2 vectors of channels, and the usual number.
+constexpr int kGradientBlock1 = 8, kGradientBlock2 = 6, kGradientVectors = 2;
 
 inline vec zero() { return vdupq_n_f32(0.0f); }
 inline vec broadcast(float a) { return vdupq_n_f32(a); }
+inline vec broadcast_at(const float* p) { return broadcast(*p); }
 inline vec load(const float* p) { return vld1q_f32(p); }
 inline void store(float* p, vec a) { vst1q_f32(p, a); }
 inline vec load_first(const float* p, int n) {

@@ -16,8 +16,8 @@ constexpr bool kMaxFormPays = false;
 // Pixels of a register block with 1, 2, 3 and 4 vectors of output channels, and the usual number
 // of vectors.
 constexpr int kBlock1 = 4, kBlock2 = 2, kBlock3 = 1, kBlock4 = 1, kUsualVectors = 2;
-// Input elements of a register block of the input gradient.
-constexpr int kGradientBlock1 = 2, kGradientBlock2 = 1;
+// The input gradient's: input elements with 1 and 2 vectors of channels, and the usual number.
+constexpr int kGradientBlock1 = 2, kGradientBlock2 = 1, kGradientVectors = 2;
 
 template <typename F>
 inline vec lanewise(F f) {
@@ -30,6 +30,7 @@ inline vec broadcast(float a) {
   return lanewise([=](int) { return a; });
 }
 inline vec zero() { return broadcast(0.0f); }
+inline vec broadcast_at(const float* p) { return broadcast(*p); }
 inline vec load(const float* p) {
   return lanewise([=](int i) { return p[i]; });
 }

@@ -82,6 +82,10 @@ struct Int8Call {
         dense_band<AdderLanes>(plan, pixels, count, group, first, last, channels, weights, header,
                                memory);
         break;
+      case Int8Loop::kMaxAdder:
+        dense_band<MaxAdderLanes>(plan, pixels, count, group, first, last, channels, weights,
+                                  header, memory);
+        break;
       case Int8Loop::kShift:
         dense_band<ShiftLanes>(plan, pixels, count, group, first, last, channels, weights, header,
                                memory);

@@ -101,7 +101,10 @@ void dense_band(const Int8Plan& plan, Int8Pixels pixels, int64_t count, int64_t 
                 const Int8Header& h, const Int8Scratch& scratch) {
   const shiftadd_conv_params& p = plan.params;
   Int8Window window = window_of(plan);
-  if (gathers(p, h.loop)) {
+  if (h.loop == Int8Loop::kMaxAdder) {
+    fill_window_sums(pixels, count, window, scratch.tails);
+    pixels.tails = scratch.tails;
+  } else if (gathers(p, h.loop)) {
     gather_windows(p, pixels, count, window, scratch.gathered);
     window = {1, 0, 1, 0, taps_of(p) * p.channels};
     pixels.band = scratch.gathered;

@@ -23,9 +23,13 @@ inline int64_t blocks_of(const shiftadd_conv_params& p) {
   return p.groups * blocks_of_group(p);
 }
 
+inline bool is_adder(Int8Loop loop) {
+  return loop == Int8Loop::kAdder || loop == Int8Loop::kMaxAdder;
+}
+
 // Bytes of a window that a dense loop takes at once.
 inline int64_t step_of(Int8Loop loop) {
-  if (loop == Int8Loop::kAdder) return AdderLanes::kStep;
+  if (is_adder(loop)) return AdderLanes::kStep;
   return loop == Int8Loop::kShift ? ShiftLanes::kStep : SmallShiftLanes::kStep;
 }
 
@@ -55,11 +59,19 @@ inline int64_t block_weight_bytes(const shiftadd_conv_params& p, Int8Loop loop) 
   return taps_of(p) / taps * round_up(taps * p.channels, step_of(loop)) * kFilters;
 }
 
+// Whether a window meets enough weights to pay for its sum.
+inline bool has_max_adder(const shiftadd_conv_params& p) {
+  constexpr int64_t kLeastWork = 32 * 1024, kLongest = 64 * 1024;
+  const int64_t window = taps_of(p) * p.channels;
+  return kHasMaxAdder && neighbour_taps(p) * p.channels % AdderLanes::kStep == 0 &&
+         window <= kLongest && p.filters >= kLeastWork / window;
+}
+
 inline Int8Loop choose_loop(const shiftadd_conv_params& p, int32_t op, int32_t largest) {
   if (has_depthwise_loop(p)) {
     return op == SHIFTADD_ADDER ? Int8Loop::kDepthwiseAdder : Int8Loop::kDepthwiseShift;
   }
-  if (op == SHIFTADD_ADDER) return Int8Loop::kAdder;
+  if (op == SHIFTADD_ADDER) return has_max_adder(p) ? Int8Loop::kMaxAdder : Int8Loop::kAdder;
   return largest <= 32 ? Int8Loop::kSmallShift : Int8Loop::kShift;
 }
 
@@ -67,6 +79,7 @@ inline Int8Loop choose_loop(const shiftadd_conv_params& p, int32_t op, int32_t l
 inline int8_t input_flip(Int8Loop loop) {
   switch (loop) {
     case Int8Loop::kAdder:
+    case Int8Loop::kMaxAdder:
       return AdderLanes::kFlipsInput ? -128 : 0;
     case Int8Loop::kShift:
     case Int8Loop::kSmallShift:
@@ -113,42 +126,57 @@ void pack_dense_block(const shiftadd_conv_params& p, const int8_t* w, int64_t gr
   }
 }
 
-inline void pack_depthwise_block(const shiftadd_conv_params& p, int32_t op, const int8_t* w,
+inline void pack_depthwise_block(const shiftadd_conv_params& p, Int8Loop loop, const int8_t* w,
                                  int64_t first, uint8_t* out) {
   const int64_t outputs = p.groups * p.filters;
   for (int64_t tap = 0; tap < taps_of(p); ++tap) {
     for (int64_t output = first; output < first + kFilters; ++output) {
       int32_t value = output < outputs ? w[tap * outputs + output] : 0;
-      if (op == SHIFTADD_SHIFT) value &= 0xffff;
+      if (loop == Int8Loop::kDepthwiseShift) value &= 0xffff;
       memcpy(out, &value, sizeof(value));
       out += sizeof(value);
     }
   }
 }
 
-// What the input's flipped sign bit and zero point add to the sum of a shift convolution; the
-// weights of an output channel lie `p.filters * p.groups` (depthwise) or less apart.
-inline int32_t folded_bias(const shiftadd_conv_params& p, const int8_t* w, int64_t group,
-                           int64_t filter, int32_t offset, int32_t bias) {
+// What a loop's sums leave to the bias: each weight times `factor`, plus `constant`.
+struct Int8Fold {
+  int64_t factor, constant;
+};
+
+inline Int8Fold fold_of(const shiftadd_conv_params& p, Int8Loop loop, int32_t input_zero) {
+  switch (loop) {
+    case Int8Loop::kMaxAdder:
+      // The sum of the weights, with the sign bit flipped.
+      return {1, 128 * taps_of(p) * p.channels};
+    case Int8Loop::kShift:
+    case Int8Loop::kSmallShift:
+    case Int8Loop::kDepthwiseShift:
+      return {-input_zero + input_flip(loop), 0};
+    default:
+      return {0, 0};
+  }
+}
+
+inline int32_t folded_bias(const shiftadd_conv_params& p, const int8_t* w, int64_t output,
+                           const Int8Fold& fold, int32_t bias) {
+  const int64_t group = output / p.filters, filter = output % p.filters;
   int64_t sum = 0;
-  for (int64_t tap = 0; tap < taps_of(p); ++tap) {
+  for (int64_t tap = 0; fold.factor != 0 && tap < taps_of(p); ++tap) {
     for (int64_t channel = 0; channel < p.channels; ++channel) {
       sum += w[((tap * p.groups + group) * p.channels + channel) * p.filters + filter];
     }
   }
-  return static_cast<int32_t>(bias - offset * sum);
+  return static_cast<int32_t>(bias + fold.factor * sum + fold.constant);
 }
 
 template <typename Lanes>
-void pack_channels(const shiftadd_conv_params& p, int32_t op, const int8_t* w, int32_t offset,
+void pack_channels(const shiftadd_conv_params& p, const int8_t* w, const Int8Fold& fold,
                    const shiftadd_requantization& r, int64_t first, int64_t count,
                    Channels* out) {
   int32_t bias[kFilters];
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t output = first + i;
-    bias[i] = op == SHIFTADD_ADDER ? r.bias[output]
-                                   : folded_bias(p, w, output / p.filters, output % p.filters,
-                                                 offset, r.bias[output]);
+    bias[i] = folded_bias(p, w, first + i, fold, r.bias[first + i]);
   }
   fill_channels<Lanes>(bias, r.multiplier + first, r.shift + first, count, r.output_zero, out);
 }
@@ -157,30 +185,30 @@ template <typename Lanes>
 void pack_dense(const shiftadd_conv_params& p, Int8Loop loop, const int8_t* w,
                 int32_t input_zero, const shiftadd_requantization& r, Channels* channels,
                 uint8_t* weights) {
-  const int32_t op = loop == Int8Loop::kAdder ? SHIFTADD_ADDER : SHIFTADD_SHIFT;
   const int64_t block_bytes = block_weight_bytes(p, loop), taps = run_taps(p, loop);
+  const Int8Fold fold = fold_of(p, loop, input_zero);
   // Differences take both sides alike; products take weights as they are.
-  const uint8_t flip = op == SHIFTADD_ADDER && Lanes::kFlipsInput ? 0x80 : 0;
-  const int32_t offset = input_zero + (Lanes::kFlipsInput ? 128 : 0);
+  const uint8_t flip = is_adder(loop) ? static_cast<uint8_t>(input_flip(loop)) : 0;
   for (int64_t group = 0; group < p.groups; ++group) {
     for (int64_t filter = 0; filter < p.filters; filter += kFilters) {
       const int64_t count = minimum<int64_t>(kFilters, p.filters - filter);
-      pack_channels<Lanes>(p, op, w, offset, r, group * p.filters + filter, count, channels++);
+      pack_channels<Lanes>(p, w, fold, r, group * p.filters + filter, count, channels++);
       pack_dense_block<Lanes>(p, w, group, filter, taps, flip, weights);
       weights += block_bytes;
     }
   }
 }
 
-inline void pack_depthwise(const shiftadd_conv_params& p, int32_t op, const int8_t* w,
+inline void pack_depthwise(const shiftadd_conv_params& p, Int8Loop loop, const int8_t* w,
                            int32_t input_zero, const shiftadd_requantization& r,
-                           Channels* channels, uint8_t* weights, int64_t block_bytes) {
+                           Channels* channels, uint8_t* weights) {
   const int64_t outputs = p.groups * p.filters;
+  const Int8Fold fold = fold_of(p, loop, input_zero);
   for (int64_t output = 0; output < outputs; output += kFilters) {
-    pack_channels<DepthwiseLanes>(p, op, w, input_zero, r, output,
-                                  minimum<int64_t>(kFilters, outputs - output), channels++);
-    pack_depthwise_block(p, op, w, output, weights);
-    weights += block_bytes;
+    const int64_t count = minimum<int64_t>(kFilters, outputs - output);
+    pack_channels<DepthwiseLanes>(p, w, fold, r, output, count, channels++);
+    pack_depthwise_block(p, loop, w, output, weights);
+    weights += block_weight_bytes(p, loop);
   }
 }
 
@@ -218,6 +246,7 @@ inline int int8_pack(const shiftadd_conv_params& p, int32_t op, const int8_t* w,
   uint8_t* weights = reinterpret_cast<uint8_t*>(weights_at);
   switch (header.loop) {
     case Int8Loop::kAdder:
+    case Int8Loop::kMaxAdder:
       pack_dense<AdderLanes>(p, header.loop, w, input_zero, r, channels, weights);
       break;
     case Int8Loop::kShift:
@@ -227,8 +256,7 @@ inline int int8_pack(const shiftadd_conv_params& p, int32_t op, const int8_t* w,
       pack_dense<SmallShiftLanes>(p, header.loop, w, input_zero, r, channels, weights);
       break;
     default:
-      pack_depthwise(p, op, w, input_zero, r, channels, weights,
-                     block_weight_bytes(p, header.loop));
+      pack_depthwise(p, header.loop, w, input_zero, r, channels, weights);
   }
   return SHIFTADD_OK;
 }

@@ -104,6 +104,21 @@ void fill_tails(const Int8Pixels& pixels, int64_t count, const Int8Window& windo
   }
 }
 
+// The sum of all bytes of every window, whose runs have whole steps.
+inline void fill_window_sums(const Int8Pixels& pixels, int64_t count, const Int8Window& window,
+                             int32_t* sums) {
+  for (int64_t i = 0; i < count; ++i) {
+    const uint8_t* x = pixels.band + pixels.offsets[i];
+    ByteSum sum;
+    for (int64_t r = 0; r < window.rows; ++r) {
+      for (int64_t c = 0; c < window.columns; ++c) {
+        sum.add(x + r * window.row_stride + c * window.column_stride, window.length);
+      }
+    }
+    sums[i] = sum.total();
+  }
+}
+
 // Copies every window of a band into one run with zeros behind.
 inline void gather_windows(const shiftadd_conv_params& p, const Int8Pixels& pixels, int64_t count,
                            const Int8Window& window, uint8_t* out) {

@@ -56,6 +56,12 @@ struct AdderLanes {
   }
   static SHIFTADD_INLINE Totals totals(const Sums& sums) { return sums; }
 };
+constexpr bool kHasMaxAdder = false;
+using MaxAdderLanes = AdderLanes;
+struct ByteSum {
+  void add(const uint8_t*, int64_t) {}
+  int32_t total() const { return 0; }
+};
 
 // A 32-bit lane an output channel. Unsigned bytes times |w| <= 64: two products fit into 16 bits,
 // so that pmaddubsw never saturates.

@@ -67,6 +67,12 @@ struct AdderLanes : NeonLanes {
     return {vreinterpretq_s32_u32(sums.first), vreinterpretq_s32_u32(sums.second)};
   }
 };
+constexpr bool kHasMaxAdder = false;
+using MaxAdderLanes = AdderLanes;
+struct ByteSum {
+  void add(const uint8_t*, int64_t) {}
+  int32_t total() const { return 0; }
+};
 
 // The input is signed; with |w| <= 64, two products fit into 16 bits.
 struct ShiftLanes : NeonLanes {

@@ -61,6 +61,12 @@ struct AdderLanes : ScalarLanes {
     }
   }
 };
+constexpr bool kHasMaxAdder = false;
+using MaxAdderLanes = AdderLanes;
+struct ByteSum {
+  void add(const uint8_t*, int64_t) {}
+  int32_t total() const { return 0; }
+};
 
 struct ShiftLanes : ScalarLanes {
   static SHIFTADD_INLINE void add_step(Sums& sums, const Input& x, const Weights& w) {

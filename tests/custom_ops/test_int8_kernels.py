@@ -89,6 +89,9 @@ GRID = {
     "1-D": ((20,), (3,), 1, 4, 8, {"padding": "same"}),
     "1-D, causal": ((20,), (3,), 1, 3, 8, {"padding": "causal", "dilation_rate": 4}),
     "1-D, depthwise": ((20,), (5,), 9, 1, 9, {"padding": "causal"}),
+    "wide": ((7, 6), (3, 3), 1, 64, 72, {"padding": "same"}),
+    "wide, dilation": ((9, 8), (3, 3), 1, 56, 90, {"dilation_rate": 2, "strides": 2}),
+    "wide, groups": ((5, 5), (2, 3), 2, 96, 130, {"padding": "causal"}),
     "one pixel": ((1, 1), (1, 1), 1, 64, 10, {}),
     "large kernel": ((40, 4), (33, 3), 1, 2, 3, {}),
 }
@@ -116,9 +119,9 @@ def test_empty_batch(library, operator):
 @pytest.mark.parametrize("batch", [1, 5])
 def test_number_of_threads_changes_nothing(library, operator, batch):
     rng = np.random.default_rng(batch)
-    x = rng.integers(-128, 128, (batch, 17, 15, 24)).astype("int8")
-    kernel = draw_kernel(rng, operator, (3, 3, 24, 40))
-    requantization = draw_requantization(rng, 40)
+    x = rng.integers(-128, 128, (batch, 11, 9, 64)).astype("int8")
+    kernel = draw_kernel(rng, operator, (3, 3, 64, 72))
+    requantization = draw_requantization(rng, 72)
     assert_exact(
         library,
         operator,

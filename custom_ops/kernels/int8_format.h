@@ -27,7 +27,7 @@ enum class Int8Loop : int32_t {
   kSmallShift = 2,  // no weight beyond 32 in magnitude
   kDepthwiseAdder = 3,
   kDepthwiseShift = 4,
-  kMaxAdder = 5,
+  kMaxAdder = 5,  // the adder as 2 sum max(x, w) - sum x - sum w
 };
 
 constexpr uint32_t kInt8Magic = 0x38414853;  // "SHA8"

@@ -153,7 +153,9 @@ typedef enum {
 } shiftadd_operator;
 
 /* Weights are packed once, for the processor at hand; packed bytes are not for storage. Padding
- * holds `input_zero`. */
+ * holds `input_zero`. The sums of an operator must fit into 32 bits: packing a shift kernel with
+ * 255 * sum |w| + |bias| >= 2^31 in an output channel is SHIFTADD_BAD_SIZE. Weights that were
+ * packed for another convolution or instruction set are SHIFTADD_BAD_ARGUMENT. */
 SHIFTADD_EXPORT size_t shiftadd_conv_int8_packed_size(const shiftadd_conv_params* params,
                                                       int32_t op);
 SHIFTADD_EXPORT int shiftadd_conv_int8_pack(const shiftadd_conv_params* params, int32_t op,

@@ -18,6 +18,11 @@ def _clip(difference: Any) -> Any:
     return ops.clip(difference, -1.0, 1.0)
 
 
+def _sign(difference: Any) -> Any:
+    # PyTorch's sign of not-a-number is zero.
+    return ops.where(ops.isnan(difference), difference, ops.sign(difference))
+
+
 def _identity(difference: Any) -> Any:
     return difference
 
@@ -26,7 +31,7 @@ def _identity(difference: Any) -> Any:
 _SLOPES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any] | None]] = {
     "full_precision": (_clip, None),
     "plain": (_identity, None),
-    "sign": (ops.sign, ops.sign),
+    "sign": (_sign, _sign),
 }
 
 

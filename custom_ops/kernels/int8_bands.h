@@ -17,8 +17,10 @@ namespace SHIFTADD_TARGET {
 constexpr int64_t kInt8BandBytes = 20 * 1024;
 // What an inner loop may read behind a run.
 constexpr int64_t kOverread = 64;
-// Operations below which waking a second thread costs more than it saves.
+// Operations below which waking a second thread costs more than it saves. Requantising an output
+// counts as many, and so does an operation of a depthwise loop.
 constexpr double kInt8SmallWork = 1 << 20;
+constexpr int64_t kOutputWork = 64, kDepthwiseWork = 8;
 
 struct Int8Plan {
   shiftadd_conv_params params;  // pointwise convolutions become one long column of pixels
@@ -68,8 +70,9 @@ inline Int8Plan plan_int8(const shiftadd_conv_params& original, int32_t threads)
   plan.largest_rows = rows;
 
   const int64_t blocks = ceil_div<int64_t>(depthwise ? plan.channels : p.filters, kFilters);
+  const int64_t window = taps_of(p) * (depthwise ? kDepthwiseWork : p.channels);
   const double work = static_cast<double>(p.batch * pixels_of(p) * p.groups * p.filters) *
-                      static_cast<double>(taps_of(p) * p.channels);
+                      static_cast<double>(window + kOutputWork);
   plan.threads = work < kInt8SmallWork ? 1 : threads;
   const int64_t bands_wanted = ceil_div<int64_t>(plan.threads, maximum<int64_t>(p.batch, 1) *
                                                                    plan.groups);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common.h"
+#include "segments.h"
 
 namespace shiftadd {
 namespace SHIFTADD_TARGET {
@@ -49,10 +50,12 @@ struct Band {
   int64_t first_pixel, pixels;
 };
 
-// What a window reads: `count` runs of `length` consecutive floats.
+// What a window reads: `count` runs of `length` consecutive floats, each at an offset from the
+// window's first position, which meet the kernel from element `element` on.
 struct Runs {
   int64_t count, length;
   const int64_t* offset;
+  const int64_t* element;
 };
 
 inline bool is_depthwise(const shiftadd_conv_params& p) {
@@ -175,22 +178,28 @@ inline void band_offsets(const shiftadd_conv_params& p, const BandPlan& plan, co
   });
 }
 
-inline Runs make_runs(const shiftadd_conv_params& p, const BandPlan& plan, int64_t* offset) {
+// The runs of the windows that meet the taps of two segments.
+inline Runs make_runs(const shiftadd_conv_params& p, const BandPlan& plan, const Segment& rows,
+                      const Segment& columns, int64_t* offset, int64_t* element) {
   const int64_t channels = p.groups * p.channels;
-  Runs runs{taps_of(p), p.channels, offset};
-  const bool whole_rows = p.groups == 1 && (p.dilation[1] == 1 || p.kernel_size[1] == 1);
-  if (whole_rows) {
-    runs.count = p.kernel_size[0];
-    runs.length = p.kernel_size[1] * p.channels;
-    if (plan.width == p.kernel_size[1] && p.dilation[0] == 1) {
-      runs.length *= runs.count;
-      runs.count = 1;
+  Runs runs{rows.taps() * columns.taps(), p.channels, offset, element};
+  if (runs.count == 0) return runs;
+  // Neighbouring taps of all channels are one run; where a window is as wide as the band, so are
+  // its rows.
+  int64_t joined = 1;
+  if (p.groups == 1 && (p.dilation[1] == 1 || columns.taps() == 1)) {
+    joined = columns.taps();
+    if (columns.taps() == plan.width && (p.dilation[0] == 1 || rows.taps() == 1)) {
+      joined *= rows.taps();
     }
   }
+  runs.count /= joined;
+  runs.length *= joined;
   for (int64_t r = 0; r < runs.count; ++r) {
-    const int64_t row = whole_rows ? r : r / p.kernel_size[1];
-    const int64_t column = whole_rows ? 0 : r % p.kernel_size[1];
-    offset[r] = (row * p.dilation[0] * plan.width + column * p.dilation[1]) * channels;
+    const int64_t ky = rows.first_tap + r * joined / columns.taps();
+    const int64_t kx = columns.first_tap + r * joined % columns.taps();
+    offset[r] = (ky * p.dilation[0] * plan.width + kx * p.dilation[1]) * channels;
+    element[r] = (ky * p.kernel_size[1] + kx) * p.channels;
   }
   return runs;
 }

@@ -14,7 +14,7 @@ struct DepthwisePlan {
   BandPlan bands;
   shiftadd_conv_params repeated;
   int64_t channels;
-  int64_t* run_offset;
+  int64_t *run_offset, *run_element;
   char* workers;
   size_t worker_bytes;
 };
@@ -42,6 +42,7 @@ inline size_t plan_depthwise(const shiftadd_conv_params& p, int32_t threads, voi
   plan->repeated.filters = 1;
   Arena arena(scratch);
   plan->run_offset = arena.take<int64_t>(taps_of(p));
+  plan->run_element = arena.take<int64_t>(taps_of(p));
   Arena worker(nullptr);
   depthwise_worker(worker, *plan);
   plan->worker_bytes = round_up<size_t>(worker.size(), kAlignment);
@@ -111,7 +112,8 @@ inline void depthwise(const shiftadd_conv_params& params, const float* x, const 
   plan_depthwise(params, parallel.threads, scratch, &plan);
   const shiftadd_conv_params p = plan.bands.params;
   // Taps stand apart here, whatever their distance: one run each.
-  const Runs runs = make_runs(plan.repeated, plan.bands, plan.run_offset);
+  const Runs runs = make_runs(plan.repeated, plan.bands, segment_at(p, 0, 0, 1, true),
+                              segment_at(p, 1, 0, 1, true), plan.run_offset, plan.run_element);
   const int64_t multiplier = p.filters;
   parallel_for(plan.bands.one_thread ? kOneThread : parallel, plan.bands.count,
                [&](int64_t item, int32_t worker) {

@@ -5,175 +5,60 @@
 // has a base pointer, and what a window reads are runs of consecutive floats at the same offsets
 // from it. Where there is padding, the band is copied once with its border of zeros; without, the
 // input itself is read.
+//
+// What of a window lies in the padding adds sum |w| over those elements, whatever the input: a
+// small feature map would spend a fifth of its time there. Pixels are therefore taken in groups
+// that meet the same elements, and the sums for the others are added from a table.
 #ifndef KERAS_SHIFTADD_KERNELS_FORWARD_F32_H_
 #define KERAS_SHIFTADD_KERNELS_FORWARD_F32_H_
 
 #include "bands.h"
 #include "common.h"
 #include "depthwise_f32.h"
+#include "forward_block_f32.h"
+#include "segments.h"
 
 namespace shiftadd {
 namespace SHIFTADD_TARGET {
 
-// Terms that a register sums up before it is added to the total. Sums of sums keep the rounding
-// error of a long window near that of a short one.
-constexpr int64_t kTermsInRegister = 256;
-
-// A register block of P pixels times V vectors of filters.
-template <int P, int V, bool kMaxForm>
-inline void distance_block(const float* const* pixels, const Runs& runs, const float* w,
-                           int64_t w_stride, vec (&acc)[P][V]) {
-  const vec one = opaque_one();
-  // In memory, so that the registers are left to the loop.
-  alignas(kAlignment) float total[P * V * kLanes];
-  for (int p = 0; p < P; ++p) {
-    for (int v = 0; v < V; ++v) {
-      acc[p][v] = zero();
-      store(total + (p * V + v) * kLanes, zero());
-    }
-  }
-  int64_t terms = 0;
-  for (int64_t r = 0; r < runs.count; ++r) {
-    const float* x[P];
-    for (int p = 0; p < P; ++p) x[p] = pixels[p] + runs.offset[r];
-    for (int64_t c = 0; c < runs.length;) {
-      const int64_t end = minimum(c + kTermsInRegister, runs.length);
-      terms += end - c;
-      for (; c < end; ++c) {
-        vec weights[V];
-        for (int v = 0; v < V; ++v) weights[v] = load(w + v * kLanes);
-        w += w_stride;
-        for (int p = 0; p < P; ++p) {
-          const vec value = broadcast_at(x[p] + c);
-          for (int v = 0; v < V; ++v) {
-            const vec term = kMaxForm ? max(value, weights[v]) : abs(sub(value, weights[v]));
-            acc[p][v] = accumulate(acc[p][v], term, one);
-          }
-        }
-      }
-      if (terms < kTermsInRegister) continue;
-      for (int p = 0; p < P; ++p) {
-        for (int v = 0; v < V; ++v) {
-          float* at = total + (p * V + v) * kLanes;
-          store(at, add(load(at), acc[p][v]));
-          acc[p][v] = zero();
-        }
-      }
-      terms = 0;
-    }
-  }
-  for (int p = 0; p < P; ++p)
-    for (int v = 0; v < V; ++v)
-      acc[p][v] = add(load(total + (p * V + v) * kLanes), acc[p][v]);
-}
-
-// What the blocks of one filter group share.
-struct ForwardBlock {
-  const Runs* runs;
-  const float* w;  // first filter of the block
-  int64_t w_stride;
-  const float* w_sum;  // per filter: sum w, sum |w|; null where the exact form is asked for
-  const float* w_abs_sum;
-  int64_t filters;  // valid ones in the block
-  int64_t y_stride;
-};
-
-template <int P, int V>
-void forward_block(const ForwardBlock& b, const float* const* pixels, const float* x_sum,
-                   const float* x_abs_sum, float* y) {
-  vec acc[P][V];
-  if (b.w_sum != nullptr) {
-    distance_block<P, V, true>(pixels, *b.runs, b.w, b.w_stride, acc);
-    const vec minus_two = broadcast(-2.0f);
-    const vec limit = broadcast(1.0f / SHIFTADD_MAX_FORM_LIMIT);
-    lane_mask again[P][V];
-    bool some = false;
-    for (int p = 0; p < P; ++p) {
-      for (int v = 0; v < V; ++v) {
-        const vec sums = add(broadcast(x_sum[p]), load(b.w_sum + v * kLanes));
-        const vec magnitude = add(broadcast(x_abs_sum[p]), load(b.w_abs_sum + v * kLanes));
-        acc[p][v] = multiply_add(minus_two, acc[p][v], sums);
-        again[p][v] = not_at_least(sub(zero(), acc[p][v]), mul(magnitude, limit));
-        some = some || any(again[p][v]);
-      }
-    }
-    if (some) {
-      vec exact[P][V];
-      distance_block<P, V, false>(pixels, *b.runs, b.w, b.w_stride, exact);
-      for (int p = 0; p < P; ++p)
-        for (int v = 0; v < V; ++v)
-          acc[p][v] = select(again[p][v], sub(zero(), exact[p][v]), acc[p][v]);
-    }
-  } else {
-    distance_block<P, V, false>(pixels, *b.runs, b.w, b.w_stride, acc);
-    for (int p = 0; p < P; ++p)
-      for (int v = 0; v < V; ++v) acc[p][v] = sub(zero(), acc[p][v]);
-  }
-  for (int p = 0; p < P; ++p) {
-    float* row = y + p * b.y_stride;
-    for (int v = 0; v < V; ++v) {
-      const int64_t left = b.filters - v * kLanes;
-      if (left >= kLanes) {
-        store(row + v * kLanes, acc[p][v]);
-      } else if (left > 0) {
-        store_first(row + v * kLanes, acc[p][v], static_cast<int>(left));
-      }
-    }
-  }
-}
-
-// `count` is at most P: takes the block of just that many pixels.
-template <int P, int V>
-void forward_block_of(int64_t count, const ForwardBlock& b, const float* const* pixels,
-                      const float* x_sum, const float* x_abs_sum, float* y) {
-  if constexpr (P > 1) {
-    if (count < P) return forward_block_of<P - 1, V>(count, b, pixels, x_sum, x_abs_sum, y);
-  }
-  forward_block<P, V>(b, pixels, x_sum, x_abs_sum, y);
-}
-
-template <int P, int V>
-void forward_pixels(const ForwardBlock& b, const float* base, const int64_t* offset,
-                    const float* x_sum, const float* x_abs_sum, float* y, int64_t count) {
-  const float* pixels[P];
-  for (int64_t done = 0; done < count; done += P) {
-    const int64_t here = minimum<int64_t>(P, count - done);
-    for (int64_t p = 0; p < here; ++p) pixels[p] = base + offset[done + p];
-    forward_block_of<P, V>(here, b, pixels, x_sum + done, x_abs_sum + done,
-                           y + done * b.y_stride);
-  }
-}
-
 struct ForwardPlan {
   BandPlan bands;
-  Runs runs;
   int64_t splits;
+  bool leaves_out_padding;
   bool max_form;
   bool packed;       // false: the kernel is read where it lies
   int64_t lanes;     // filters a group, rounded up to vectors
   int64_t window;    // elements of a window
-  float *packed_w, *w_sum, *w_abs_sum;
-  int64_t* run_offset;
+  float* packed_w;
+  float *tap_sum, *tap_abs_sum;  // (taps, lanes): sums over the channels
   char* workers;
   size_t worker_bytes;
 };
 
 struct ForwardWorker {
   float* band;
-  int64_t* offset;
-  float *sum, *abs_sum;      // of each pixel of the band
+  int64_t *pixel_offset, *pixel_number;
+  int64_t *run_offset, *run_element;
+  float *sum, *abs_sum;      // of each position of the band
   float *box, *abs_box;      // of each window
+  float *w_sum, *w_abs_sum, *padding_sum;
 };
 
 inline ForwardWorker forward_worker(Arena& arena, const ForwardPlan& plan) {
   ForwardWorker s;
   s.band = arena.take<float>(plan.bands.copies ? plan.bands.band_elements : 0);
-  s.offset = arena.take<int64_t>(plan.bands.band_pixels);
+  s.pixel_offset = arena.take<int64_t>(plan.bands.band_pixels);
+  s.pixel_number = arena.take<int64_t>(plan.bands.band_pixels);
+  s.run_offset = arena.take<int64_t>(taps_of(plan.bands.params));
+  s.run_element = arena.take<int64_t>(taps_of(plan.bands.params));
   const int64_t sums = plan.max_form ? plan.bands.band_positions : 0;
   s.sum = arena.take<float>(sums);
   s.abs_sum = arena.take<float>(sums);
-  s.box = arena.take<float>(plan.bands.band_pixels);
-  s.abs_box = arena.take<float>(plan.bands.band_pixels);
+  s.box = arena.take<float>(plan.max_form ? plan.bands.band_pixels : 0);
+  s.abs_box = arena.take<float>(plan.max_form ? plan.bands.band_pixels : 0);
+  s.w_sum = arena.take<float>(plan.lanes);
+  s.w_abs_sum = arena.take<float>(plan.lanes);
+  s.padding_sum = arena.take<float>(plan.lanes);
   return s;
 }
 
@@ -185,6 +70,7 @@ inline size_t plan_forward(const shiftadd_conv_params& p, int32_t threads, void*
   // what it saves.
   const int64_t pixels = p.batch * pixels_of(p);
   plan->max_form = kMaxFormPays && p.groups == 1 && p.filters >= kLanes / 2 && pixels > 16;
+  plan->leaves_out_padding = plan->bands.copies && p.groups == 1 && pixels > 16;
   plan->lanes = round_up<int64_t>(p.filters, kLanes);
   // Packing costs as much as a few pixels of work.
   plan->packed = p.filters % kLanes != 0 || p.groups > 1 || pixels > 32;
@@ -192,9 +78,9 @@ inline size_t plan_forward(const shiftadd_conv_params& p, int32_t threads, void*
                            plan->lanes / kLanes / kUsualVectors);
   Arena arena(scratch);
   plan->packed_w = arena.take<float>(plan->packed ? p.groups * plan->window * plan->lanes : 0);
-  plan->w_sum = arena.take<float>(plan->max_form ? plan->lanes : 0);
-  plan->w_abs_sum = arena.take<float>(plan->max_form ? plan->lanes : 0);
-  plan->run_offset = arena.take<int64_t>(taps_of(p));
+  const int64_t sums = plan->max_form || plan->leaves_out_padding ? taps_of(p) * plan->lanes : 0;
+  plan->tap_sum = arena.take<float>(sums);
+  plan->tap_abs_sum = arena.take<float>(sums);
   Arena worker(nullptr);
   forward_worker(worker, *plan);
   plan->worker_bytes = round_up<size_t>(worker.size(), kAlignment);
@@ -204,13 +90,17 @@ inline size_t plan_forward(const shiftadd_conv_params& p, int32_t threads, void*
 
 inline void pack_forward(const shiftadd_conv_params& p, const ForwardPlan& plan, const float* w) {
   const int64_t window = plan.window, taps = taps_of(p);
-  if (plan.max_form) {
-    for (int64_t f = 0; f < plan.lanes; ++f) plan.w_sum[f] = plan.w_abs_sum[f] = 0.0f;
-    for (int64_t k = 0; k < window; ++k) {
-      for (int64_t f = 0; f < p.filters; ++f) {
-        const float value = w[k * p.filters + f];
-        plan.w_sum[f] += value;
-        plan.w_abs_sum[f] += value < 0.0f ? -value : value;
+  if (plan.max_form || plan.leaves_out_padding) {
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      float* sums = plan.tap_sum + tap * plan.lanes;
+      float* magnitudes = plan.tap_abs_sum + tap * plan.lanes;
+      for (int64_t f = 0; f < plan.lanes; ++f) sums[f] = magnitudes[f] = 0.0f;
+      for (int64_t k = tap * p.channels; k < (tap + 1) * p.channels; ++k) {
+        for (int64_t f = 0; f < p.filters; ++f) {
+          const float value = w[k * p.filters + f];
+          sums[f] += value;
+          magnitudes[f] += value < 0.0f ? -value : value;
+        }
       }
     }
   }
@@ -232,17 +122,50 @@ inline void pack_forward(const shiftadd_conv_params& p, const ForwardPlan& plan,
   }
 }
 
-inline void forward_band(const shiftadd_conv_params& p, const ForwardPlan& plan, const Band& band,
-                         int64_t split, const float* x, const float* w, float* y,
-                         ForwardWorker& s) {
-  const float* base = band_input(p, plan.bands, band, x, s.band);
-  band_offsets(p, plan.bands, band, s.offset);
-  if (plan.max_form) {
-    sum_positions(p, plan.bands, band, base, s.sum, s.abs_sum);
-    box_sums(p, plan.bands, band, s.sum, s.abs_sum, s.box, s.abs_box);
+// The sums over the elements of the kernel that a group of pixels meets, and over the others.
+inline void sum_kernel(const shiftadd_conv_params& p, const ForwardPlan& plan, const Segment& rows,
+                       const Segment& columns, ForwardWorker& s) {
+  for (int64_t f = 0; f < plan.lanes; ++f) s.w_sum[f] = s.w_abs_sum[f] = s.padding_sum[f] = 0.0f;
+  for (int64_t ky = 0; ky < p.kernel_size[0]; ++ky) {
+    for (int64_t kx = 0; kx < p.kernel_size[1]; ++kx) {
+      const int64_t at = (ky * p.kernel_size[1] + kx) * plan.lanes;
+      const float* sums = plan.tap_sum + at;
+      const float* magnitudes = plan.tap_abs_sum + at;
+      if (rows.meets(ky) && columns.meets(kx)) {
+        for (int64_t f = 0; f < plan.lanes; ++f) s.w_sum[f] += sums[f];
+        for (int64_t f = 0; f < plan.lanes; ++f) s.w_abs_sum[f] += magnitudes[f];
+      } else {
+        for (int64_t f = 0; f < plan.lanes; ++f) s.padding_sum[f] += magnitudes[f];
+      }
+    }
   }
-  const int64_t y_stride = p.groups * p.filters;
-  float* out = y + band.first_pixel * y_stride;
+}
+
+// The pixels of a band in some rows and columns of the output.
+inline PixelList list_pixels(const shiftadd_conv_params& p, const BandPlan& plan, const Band& band,
+                             const Segment& rows, const Segment& columns, ForwardWorker& s) {
+  PixelList list{0, s.pixel_offset, s.pixel_number};
+  const int64_t channels = p.groups * p.channels;
+  const int64_t image_rows = rows_of_positions(p, plan, band);
+  for (int64_t image = 0; image < band.images; ++image) {
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      const int64_t r = row - band.row;
+      const int64_t position = (image * image_rows + r * p.strides[0]) * plan.width;
+      const int64_t number = (image * band.rows + r) * p.out_size[1];
+      for (int64_t column = columns.begin; column < columns.end; ++column) {
+        list.offset[list.count] = (position + column * p.strides[1]) * channels;
+        list.number[list.count++] = number + column;
+      }
+    }
+  }
+  return list;
+}
+
+// All filters of the pixels of a list.
+inline void forward_list(const shiftadd_conv_params& p, const ForwardPlan& plan,
+                         const PixelList& list, const Runs& runs, bool meets_padding,
+                         int64_t split, const float* base, const float* w, float* y,
+                         const ForwardWorker& s) {
   for (int64_t group = 0; group < p.groups; ++group) {
     const float* packed = plan.packed_w + group * plan.window * plan.lanes;
     int64_t turn = 0;
@@ -250,24 +173,50 @@ inline void forward_band(const shiftadd_conv_params& p, const ForwardPlan& plan,
       vectors = block_vectors((plan.lanes - f) / kLanes);
       if (turn++ % plan.splits != split) continue;
       ForwardBlock b;
-      b.runs = &plan.runs;
+      b.runs = &runs;
       b.w = plan.packed ? packed + plan.window * f : w + f;
       b.w_stride = plan.packed ? vectors * kLanes : p.filters;
-      b.w_sum = plan.max_form ? plan.w_sum + f : nullptr;
-      b.w_abs_sum = plan.max_form ? plan.w_abs_sum + f : nullptr;
+      b.w_sum = plan.max_form ? s.w_sum + f : nullptr;
+      b.w_abs_sum = s.w_abs_sum + f;
+      b.padding_sum = meets_padding ? s.padding_sum + f : nullptr;
       b.filters = p.filters - f;
-      b.y_stride = y_stride;
+      b.y_stride = p.groups * p.filters;
       const float* from = base + group * p.channels;
-      float* to = out + group * p.filters + f;
+      float* to = y + group * p.filters + f;
       if (vectors == 1) {
-        forward_pixels<kBlock1, 1>(b, from, s.offset, s.box, s.abs_box, to, band.pixels);
+        forward_pixels<kBlock1, 1>(b, from, list, s.box, s.abs_box, to);
       } else if (vectors == 2) {
-        forward_pixels<kBlock2, 2>(b, from, s.offset, s.box, s.abs_box, to, band.pixels);
+        forward_pixels<kBlock2, 2>(b, from, list, s.box, s.abs_box, to);
       } else if (vectors == 3) {
-        forward_pixels<kBlock3, 3>(b, from, s.offset, s.box, s.abs_box, to, band.pixels);
+        forward_pixels<kBlock3, 3>(b, from, list, s.box, s.abs_box, to);
       } else {
-        forward_pixels<kBlock4, 4>(b, from, s.offset, s.box, s.abs_box, to, band.pixels);
+        forward_pixels<kBlock4, 4>(b, from, list, s.box, s.abs_box, to);
       }
+    }
+  }
+}
+
+inline void forward_band(const shiftadd_conv_params& p, const ForwardPlan& plan, const Band& band,
+                         int64_t split, const float* x, const float* w, float* y,
+                         ForwardWorker& s) {
+  const float* base = band_input(p, plan.bands, band, x, s.band);
+  if (plan.max_form) {
+    sum_positions(p, plan.bands, band, base, s.sum, s.abs_sum);
+    box_sums(p, plan.bands, band, s.sum, s.abs_sum, s.box, s.abs_box);
+  }
+  float* out = y + band.first_pixel * p.groups * p.filters;
+  const bool all = !plan.leaves_out_padding;
+  const int64_t last_row = band.row + band.rows;
+  for (Segment rows = segment_at(p, 0, band.row, last_row, all); rows.begin < rows.end;
+       rows = segment_at(p, 0, rows.end, last_row, all)) {
+    for (Segment columns = segment_at(p, 1, 0, p.out_size[1], all); columns.begin < columns.end;
+         columns = segment_at(p, 1, columns.end, p.out_size[1], all)) {
+      if (plan.max_form || plan.leaves_out_padding) sum_kernel(p, plan, rows, columns, s);
+      const Runs runs = make_runs(p, plan.bands, rows, columns, s.run_offset, s.run_element);
+      const PixelList list = list_pixels(p, plan.bands, band, rows, columns, s);
+      const bool meets_padding =
+          rows.taps() * columns.taps() < taps_of(p);
+      forward_list(p, plan, list, runs, meets_padding, split, base, w, out, s);
     }
   }
 }
@@ -284,7 +233,6 @@ inline void adder(const shiftadd_conv_params& params, const float* x, const floa
   ForwardPlan plan;
   plan_forward(params, parallel.threads, scratch, &plan);
   const shiftadd_conv_params p = plan.bands.params;
-  plan.runs = make_runs(p, plan.bands, plan.run_offset);
   pack_forward(p, plan, w);
   parallel_for(plan.bands.one_thread ? kOneThread : parallel, plan.bands.count * plan.splits,
                [&](int64_t item, int32_t worker) {

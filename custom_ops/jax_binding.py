@@ -135,7 +135,8 @@ def _differentiable(window: Window, gradient: str) -> Callable[[Any, Any], Any]:
         return forward(x, w)
 
     def with_residuals(x: Any, w: Any) -> tuple[Any, Any]:
-        return forward(x, w), (x, w)
+        # Itself, so that a further differentiation meets the gradients, which refuse it.
+        return conv(x, w), (x, w)
 
     def backward(residuals: Any, g: Any) -> tuple[Any, Any]:
         return input_gradient(*residuals, g), kernel_gradient(*residuals, g)

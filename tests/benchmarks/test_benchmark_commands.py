@@ -1,0 +1,58 @@
+"""The benchmarks start, and print the tables of figures that they have written."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / "benchmarks"
+SCRIPTS = [
+    path.name for path in sorted(FOLDER.glob("*.py")) if "ArgumentParser(" in path.read_text()
+]
+
+
+def run(*arguments):
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_names_the_options(script):
+    assert "--json" in run(FOLDER / script, "--help")
+
+
+def test_kernels_renders_ratios_of_the_same_turn_beside_the_goals(tmp_path):
+    def row(*ms):
+        return {"ms": list(ms), "cores": 1.0}
+
+    rows = {
+        "adder_kernel": row(1.0, 2.0, 4.0),
+        "adder_op": row(1.0, 2.0, 4.0),
+        "conv": row(2.0, 4.0, 8.0),
+        "keras_broadcast": row(90.0, None, 360.0),
+    }
+    where = {"section": "forward", "layer": "b", "batch": 32, "threads": 1}
+    result = {
+        "machine": {"processor": "a processor", "cores": 2},
+        "instruction_set": "avx2",
+        "forms": {"tensorflow": "compiled"},
+        "layers": ["b"],
+        "ceiling_terms": 2**24,
+        "cells": [{**where, "process": "tensorflow", "rows": rows}],
+    }
+    file = tmp_path / "kernels.json"
+    file.write_text(json.dumps(result))
+    lines = run(FOLDER / "kernels.py", "--render", file).splitlines()
+    assert "| TensorFlow conv2d | 2 |" in lines
+    assert "| adder, Keras broadcast | 90 |" in lines
+    assert any("at least 0.95 | 2 | 2 to 2 | reached |" in line for line in lines)
+
+
+def test_training_renders_the_ratio_of_images_a_second(tmp_path):
+    speeds = {"convolution": [100.0, 200.0], "compiled": [50.0, 100.0], "portable": [3.0, None]}
+    file = tmp_path / "training.json"
+    file.write_text(json.dumps({"training": {"jax": {"images_per_second": speeds}}}))
+    table = run(FOLDER / "training.py", "--render", file)
+    assert "| jax | 75.0 | 150.0 | 0.50 (0.50 to 0.50) | 3.0 |" in table

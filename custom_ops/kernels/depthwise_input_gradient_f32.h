@@ -16,41 +16,51 @@ inline vec load_apart(const float* p, int64_t step, int n) {
   return load(lanes);
 }
 
+// One input pixel: all channels, the last vector maybe partial.
+template <int kSlope>
+inline void depthwise_input_gradient_pixel(const shiftadd_conv_params& p, int64_t taps,
+                                           const int64_t* tap, const int64_t* offset,
+                                           const float* x, const float* w, const float* g,
+                                           float* dx) {
+  const int64_t channels = p.groups, multiplier = p.filters;
+  for (int64_t c = 0; c < channels; c += kLanes) {
+    const int lanes = static_cast<int>(minimum<int64_t>(kLanes, channels - c));
+    const vec value = load_apart(x + c, 1, lanes);
+    vec acc = zero();
+    for (int64_t t = 0; t < taps; ++t) {
+      for (int64_t m = 0; m < multiplier; ++m) {
+        const int64_t output = c * multiplier + m;
+        const vec weight =
+            load_apart(w + tap[t] * channels * multiplier + output, multiplier, lanes);
+        const vec gradient = load_apart(g + offset[t] + output, multiplier, lanes);
+        acc = multiply_add(gradient, slope_of<kSlope, false>(sub(weight, value)), acc);
+      }
+    }
+    if (lanes == kLanes) {
+      store(dx + c, acc);
+    } else {
+      store_first(dx + c, acc, lanes);
+    }
+  }
+}
+
 template <int kSlope>
 void depthwise_input_gradient_band(const PhasePlan& plan, const PhaseBand& band, const float* x,
                                    const float* w, const float* g, float* dx, float* copy,
                                    int64_t* at, int64_t* reads, int64_t* tap, int64_t* offset) {
   const shiftadd_conv_params& p = plan.params;
-  const int64_t channels = p.groups, multiplier = p.filters;
   const float* base = phase_band_gradient(plan, band, g, copy);
-  const int64_t image = band.image * p.in_size[0] * p.in_size[1] * channels;
+  const int64_t image = band.image * p.in_size[0] * p.in_size[1] * p.groups;
   for_each_phase(p, [&](int64_t row, int64_t column) {
-    const int64_t taps = phase_taps(plan, row, column, tap, offset);
-    const int64_t cells = phase_cells(plan, band, row, column, at, reads);
-    for (int64_t cell = 0; cell < cells; ++cell) {
-      const float* from = base + reads[cell];
-      const float* values = x + image + at[cell];
-      float* to = dx + image + at[cell];
-      for (int64_t c = 0; c < channels; c += kLanes) {
-        const int lanes = static_cast<int>(minimum<int64_t>(kLanes, channels - c));
-        const vec value = load_apart(values + c, 1, lanes);
-        vec acc = zero();
-        for (int64_t t = 0; t < taps; ++t) {
-          const int64_t first = c * multiplier;
-          for (int64_t m = 0; m < multiplier; ++m) {
-            const float* weights = w + tap[t] * channels * multiplier + first + m;
-            const vec weight = load_apart(weights, multiplier, lanes);
-            const vec gradient = load_apart(from + offset[t] + first + m, multiplier, lanes);
-            acc = multiply_add(gradient, slope_of<kSlope, false>(sub(weight, value)), acc);
-          }
-        }
-        if (lanes == kLanes) {
-          store(to + c, acc);
-        } else {
-          store_first(to + c, acc, lanes);
-        }
+    for_each_segment(plan, band, row, column, true, [&](const Segment& rows,
+                                                        const Segment& columns) {
+      const int64_t taps = phase_taps(plan, row, column, rows, columns, tap, offset);
+      const int64_t cells = phase_cells(plan, band, row, column, rows, columns, at, reads);
+      for (int64_t cell = 0; cell < cells; ++cell) {
+        depthwise_input_gradient_pixel<kSlope>(p, taps, tap, offset, x + image + at[cell], w,
+                                               base + reads[cell], dx + image + at[cell]);
       }
-    }
+    });
   });
 }
 

@@ -214,8 +214,7 @@ inline void forward_band(const shiftadd_conv_params& p, const ForwardPlan& plan,
       if (plan.max_form || plan.leaves_out_padding) sum_kernel(p, plan, rows, columns, s);
       const Runs runs = make_runs(p, plan.bands, rows, columns, s.run_offset, s.run_element);
       const PixelList list = list_pixels(p, plan.bands, band, rows, columns, s);
-      const bool meets_padding =
-          rows.taps() * columns.taps() < taps_of(p);
+      const bool meets_padding = rows.taps() * columns.taps() < taps_of(p);
       forward_list(p, plan, list, runs, meets_padding, split, base, w, out, s);
     }
   }

@@ -81,24 +81,29 @@ void input_gradient_block(const SlopeBlock& b, const float* const* g, const floa
   }
 }
 
+// `count` is at most P: takes the block of just that many elements.
+template <int P, int V, int kSlope>
+void input_gradient_block_of(int64_t count, const SlopeBlock& b, const float* const* g,
+                             const float* const* x, float* const* dx) {
+  if constexpr (P > 1) {
+    if (count < P) return input_gradient_block_of<P - 1, V, kSlope>(count, b, g, x, dx);
+  }
+  input_gradient_block<P, V, kSlope>(b, g, x, dx);
+}
+
 template <int P, int V, int kSlope>
 void input_gradient_cells(const SlopeBlock& b, const float* g, const int64_t* reads,
                           const float* x, float* dx, const int64_t* at, int64_t count) {
-  int64_t done = 0;
-  for (; done + P <= count; done += P) {
+  for (int64_t done = 0; done < count; done += P) {
+    const int64_t here = minimum<int64_t>(P, count - done);
     const float *from[P], *values[P];
     float* to[P];
-    for (int p = 0; p < P; ++p) {
+    for (int64_t p = 0; p < here; ++p) {
       from[p] = g + reads[done + p];
       values[p] = x + at[done + p];
       to[p] = dx + at[done + p];
     }
-    input_gradient_block<P, V, kSlope>(b, from, values, to);
-  }
-  if constexpr (P > 1) {
-    if (done < count) {
-      input_gradient_cells<P / 2, V, kSlope>(b, g, reads + done, x, dx, at + done, count - done);
-    }
+    input_gradient_block_of<P, V, kSlope>(here, b, from, values, to);
   }
 }
 
@@ -179,6 +184,33 @@ inline bool pack_transposed(const shiftadd_conv_params& p, int64_t lanes, const 
   return seen == seen;
 }
 
+// The cells of one phase and of one pair of segments, in all groups.
+template <int kSlope>
+void input_gradient_cells_of(const InputGradientPlan& plan, SlopeBlock b, int64_t cells,
+                             int64_t split, const float* x, const float* g, float* dx,
+                             const InputGradientWorker& s) {
+  const shiftadd_conv_params& p = plan.phases.params;
+  for (int64_t group = 0; group < p.groups; ++group) {
+    const float* packed = plan.packed + group * plan.window * plan.lanes;
+    const float* from = g + group * p.filters;
+    int64_t turn = 0;
+    for (int64_t c = 0, width; c < plan.lanes; c += width) {
+      width = gradient_vectors((plan.lanes - c) / kLanes) * kLanes;
+      if (turn++ % plan.splits != split) continue;
+      const int64_t at = group * p.channels + c;
+      b.w = packed + plan.window * c;
+      b.channels = p.channels - c;
+      if (width == 2 * kLanes) {
+        input_gradient_cells<kGradientBlock2, 2, kSlope>(b, from, s.reads, x + at, dx + at, s.at,
+                                                         cells);
+      } else {
+        input_gradient_cells<kGradientBlock1, 1, kSlope>(b, from, s.reads, x + at, dx + at, s.at,
+                                                         cells);
+      }
+    }
+  }
+}
+
 template <int kSlope>
 void input_gradient_band(const InputGradientPlan& plan, const PhaseBand& band, int64_t split,
                          bool w_numbers, const float* x, const float* g, float* dx,
@@ -186,33 +218,21 @@ void input_gradient_band(const InputGradientPlan& plan, const PhaseBand& band, i
   const shiftadd_conv_params& p = plan.phases.params;
   const float* base = phase_band_gradient(plan.phases, band, g, s.band);
   const int64_t image = band.image * p.in_size[0] * p.in_size[1] * p.groups * p.channels;
+  // Outputs beyond the border have no gradient, and zero times a number is not worth its time.
+  const bool all = !w_numbers;
   for_each_phase(p, [&](int64_t row, int64_t column) {
-    SlopeBlock b;
-    b.taps = phase_taps(plan.phases, row, column, s.tap, s.offset);
-    b.tap = s.tap;
-    b.offset = s.offset;
-    b.filters = p.filters;
-    b.w_numbers = w_numbers;
-    const int64_t cells = phase_cells(plan.phases, band, row, column, s.at, s.reads);
-    for (int64_t group = 0; group < p.groups; ++group) {
-      const float* packed = plan.packed + group * plan.window * plan.lanes;
-      const float* from = base + group * p.filters;
-      int64_t turn = 0;
-      for (int64_t c = 0, width; c < plan.lanes; c += width) {
-        width = gradient_vectors((plan.lanes - c) / kLanes) * kLanes;
-        if (turn++ % plan.splits != split) continue;
-        const int64_t at = image + group * p.channels + c;
-        b.w = packed + plan.window * c;
-        b.channels = p.channels - c;
-        if (width == 2 * kLanes) {
-          input_gradient_cells<kGradientBlock2, 2, kSlope>(b, from, s.reads, x + at, dx + at,
-                                                           s.at, cells);
-        } else {
-          input_gradient_cells<kGradientBlock1, 1, kSlope>(b, from, s.reads, x + at, dx + at,
-                                                           s.at, cells);
-        }
-      }
-    }
+    for_each_segment(plan.phases, band, row, column, all, [&](const Segment& rows,
+                                                              const Segment& columns) {
+      SlopeBlock b;
+      b.taps = phase_taps(plan.phases, row, column, rows, columns, s.tap, s.offset);
+      b.tap = s.tap;
+      b.offset = s.offset;
+      b.filters = p.filters;
+      b.w_numbers = w_numbers;
+      const int64_t cells =
+          phase_cells(plan.phases, band, row, column, rows, columns, s.at, s.reads);
+      input_gradient_cells_of<kSlope>(plan, b, cells, split, x + image, base, dx + image, s);
+    });
   });
 }
 
@@ -234,7 +254,8 @@ void input_gradient_of(const shiftadd_conv_params& params, const float* x, const
                    depthwise_input_gradient_band<kSlope>(plan.phases, band, x, w, g, dx, s.band,
                                                          s.at, s.reads, s.tap, s.offset);
                  } else {
-                   input_gradient_band<kSlope>(plan, band, item % plan.splits, w_numbers, x, g, dx, s);
+                   input_gradient_band<kSlope>(plan, band, item % plan.splits, w_numbers, x, g,
+                                               dx, s);
                  }
                });
 }

@@ -128,16 +128,35 @@ inline void for_each_phase(const shiftadd_conv_params& p, const Body& body) {
   }
 }
 
-// The taps that read a phase: their numbers and the offset of what they read. Returns how many.
-inline int64_t phase_taps(const PhasePlan& plan, int64_t row, int64_t column, int64_t* tap,
-                          int64_t* offset) {
+// Calls body(rows, columns) for the segments of a phase's cells in a band; with `all`, once.
+template <typename Body>
+inline void for_each_segment(const PhasePlan& plan, const PhaseBand& band, int64_t row,
+                             int64_t column, bool all, const Body& body) {
+  const shiftadd_conv_params& p = plan.params;
+  const int64_t last_row =
+      minimum(band.row + band.rows, ceil_div(p.in_size[0] - row, p.strides[0]));
+  const int64_t last_column = ceil_div(p.in_size[1] - column, p.strides[1]);
+  for (Segment rows = cell_segment_at(p, 0, row, band.row, last_row, all); rows.begin < rows.end;
+       rows = cell_segment_at(p, 0, row, rows.end, last_row, all)) {
+    for (Segment columns = cell_segment_at(p, 1, column, 0, last_column, all);
+         columns.begin < columns.end;
+         columns = cell_segment_at(p, 1, column, columns.end, last_column, all)) {
+      body(rows, columns);
+    }
+  }
+}
+
+// The taps through which a phase is read: their numbers and the offset of what they read. Returns
+// how many.
+inline int64_t phase_taps(const PhasePlan& plan, int64_t row, int64_t column, const Segment& rows,
+                          const Segment& columns, int64_t* tap, int64_t* offset) {
   const shiftadd_conv_params& p = plan.params;
   const int64_t filters = p.groups * p.filters;
   int64_t count = 0;
-  for (int64_t ky = 0; ky < p.kernel_size[0]; ++ky) {
+  for (int64_t ky = rows.first_tap; ky < rows.end_tap; ++ky) {
     int64_t down, along;
     if (!tap_shift(p, 0, row, ky, &down)) continue;
-    for (int64_t kx = 0; kx < p.kernel_size[1]; ++kx) {
+    for (int64_t kx = columns.first_tap; kx < columns.end_tap; ++kx) {
       if (!tap_shift(p, 1, column, kx, &along)) continue;
       tap[count] = ky * p.kernel_size[1] + kx;
       offset[count++] = (down * plan.width + along) * filters;
@@ -146,19 +165,20 @@ inline int64_t phase_taps(const PhasePlan& plan, int64_t row, int64_t column, in
   return count;
 }
 
-// The cells of a phase in a band: where each lies in the input (an element offset in its image)
-// and what it reads with shift (0, 0). Returns how many.
+// Cells of a phase in a band: where each lies in the input (an element offset in its image) and
+// what it reads with shift (0, 0). Returns how many.
 inline int64_t phase_cells(const PhasePlan& plan, const PhaseBand& band, int64_t row,
-                           int64_t column, int64_t* at, int64_t* reads) {
+                           int64_t column, const Segment& rows, const Segment& columns,
+                           int64_t* at, int64_t* reads) {
   const shiftadd_conv_params& p = plan.params;
   const int64_t channels = p.groups * p.channels, filters = p.groups * p.filters;
   int64_t count = 0;
-  for (int64_t r = 0; r < band.rows; ++r) {
-    const int64_t y = (band.row + r) * p.strides[0] + row;
-    if (y >= p.in_size[0]) break;
-    for (int64_t x = column, cell = 0; x < p.in_size[1]; x += p.strides[1], ++cell) {
+  for (int64_t r = rows.begin; r < rows.end; ++r) {
+    const int64_t y = r * p.strides[0] + row;
+    for (int64_t cell = columns.begin; cell < columns.end; ++cell) {
+      const int64_t x = cell * p.strides[1] + column;
       at[count] = (y * p.in_size[1] + x) * channels;
-      reads[count++] = (r * plan.width + cell) * filters;
+      reads[count++] = ((r - band.row) * plan.width + cell) * filters;
     }
   }
   return count;

@@ -15,30 +15,46 @@ struct Segment {
   int64_t taps() const { return end_tap - first_tap; }
 };
 
-// Sets the taps of the segment of output pixel `at`.
-inline void set_taps(const shiftadd_conv_params& p, int axis, int64_t at, Segment* segment) {
-  const int64_t start = at * p.strides[axis] - p.pad_before[axis];
-  const int64_t dilation = p.dilation[axis], taps = p.kernel_size[axis];
-  const int64_t first = start >= 0 ? 0 : ceil_div(-start, dilation);
-  const int64_t left = p.in_size[axis] - 1 - start;
-  const int64_t end = left < 0 ? 0 : left / dilation + 1;
-  segment->end_tap = minimum(end, taps);
-  segment->first_tap = minimum(first, segment->end_tap);
+// The longest segment from `begin` on, before `limit`, whose elements have equal taps.
+// `set_taps(element, segment)` says which.
+template <typename SetTaps>
+inline Segment longest_segment(int64_t begin, int64_t limit, const SetTaps& set_taps) {
+  Segment segment{begin, begin + 1, 0, 0};
+  set_taps(begin, &segment);
+  for (; segment.end < limit; ++segment.end) {
+    Segment next = segment;
+    set_taps(segment.end, &next);
+    if (next.first_tap != segment.first_tap || next.end_tap != segment.end_tap) break;
+  }
+  return segment;
 }
 
 // The segment that begins at pixel `begin` and ends before `limit`; with `all`, every pixel up to
 // there and every tap, padding or not. Empty where `begin` is the limit.
 inline Segment segment_at(const shiftadd_conv_params& p, int axis, int64_t begin, int64_t limit,
                           bool all) {
-  Segment segment{begin, limit, 0, p.kernel_size[axis]};
-  if (all || begin >= limit) return segment;
-  set_taps(p, axis, begin, &segment);
-  for (segment.end = begin + 1; segment.end < limit; ++segment.end) {
-    Segment next = segment;
-    set_taps(p, axis, segment.end, &next);
-    if (next.first_tap != segment.first_tap || next.end_tap != segment.end_tap) break;
-  }
-  return segment;
+  if (all || begin >= limit) return {begin, limit, 0, p.kernel_size[axis]};
+  return longest_segment(begin, limit, [&](int64_t pixel, Segment* s) {
+    const int64_t start = pixel * p.strides[axis] - p.pad_before[axis];
+    const int64_t left = p.in_size[axis] - 1 - start;
+    const int64_t end = left < 0 ? 0 : left / p.dilation[axis] + 1;
+    s->end_tap = minimum(end, p.kernel_size[axis]);
+    s->first_tap = start < 0 ? minimum(ceil_div(-start, p.dilation[axis]), s->end_tap) : 0;
+  });
+}
+
+// The same for the input gradient: the cells of a phase (phases.h) that are read through the same
+// taps.
+inline Segment cell_segment_at(const shiftadd_conv_params& p, int axis, int64_t phase,
+                               int64_t begin, int64_t limit, bool all) {
+  if (all || begin >= limit) return {begin, limit, 0, p.kernel_size[axis]};
+  return longest_segment(begin, limit, [&](int64_t cell, Segment* s) {
+    // Tap k is read by the output (start - k * dilation) / stride.
+    const int64_t start = cell * p.strides[axis] + phase + p.pad_before[axis];
+    const int64_t beyond = start - (p.out_size[axis] - 1) * p.strides[axis];
+    s->end_tap = minimum(start / p.dilation[axis] + 1, p.kernel_size[axis]);
+    s->first_tap = beyond > 0 ? minimum(ceil_div(beyond, p.dilation[axis]), s->end_tap) : 0;
+  });
 }
 
 }  // namespace

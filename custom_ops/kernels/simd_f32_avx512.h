@@ -21,7 +21,7 @@ constexpr bool kMaxFormPays = true;
 // of vectors.
 constexpr int kBlock1 = 12, kBlock2 = 8, kBlock3 = 6, kBlock4 = 6, kUsualVectors = 4;
 // The input gradient's: input elements with 1 and 2 vectors of channels, and the usual number.
-constexpr int kGradientBlock1 = 10, kGradientBlock2 = 6, kGradientVectors = 1;
+constexpr int kGradientBlock1 = 8, kGradientBlock2 = 6, kGradientVectors = 1;
 
 inline vec zero() { return _mm512_setzero_ps(); }
 inline vec broadcast(float a) { return _mm512_set1_ps(a); }

@@ -1,4 +1,4 @@
-"""Peak memory of AdderConv2D, forward and backward, against the stated bound.
+"""Peak memory of the portable AdderConv2D, forward and backward, against the stated bound.
 
     python benchmarks/adder_memory.py [--shape 32 64 64 64] [--filters 64] [--json FILE]
 
@@ -120,7 +120,7 @@ def main() -> None:
         start = time.monotonic()
         result = subprocess.run(
             [sys.executable, __file__, *arguments, "--filters", str(options.filters)],
-            env={**os.environ, "KERAS_BACKEND": backend},
+            env={**os.environ, "KERAS_BACKEND": backend, "KERAS_SHIFTADD_OPS": "python"},
             stdout=subprocess.PIPE,
             text=True,
             check=True,

@@ -105,7 +105,7 @@ def main() -> None:
     for backend in BACKENDS:
         result = subprocess.run(
             [sys.executable, __file__, "--child", "--runs", str(options.runs)],
-            env={**os.environ, "KERAS_BACKEND": backend},
+            env={**os.environ, "KERAS_BACKEND": backend, "KERAS_SHIFTADD_OPS": "python"},
             stdout=subprocess.PIPE,
             text=True,
             check=True,

@@ -57,7 +57,8 @@ class Pool {
     for (std::thread& worker : workers_) worker.join();
   }
 
-  // Items are handed out one by one; the calling thread takes its share.
+  // Items are handed out one by one; the calling thread takes its share. A worker that wakes when
+  // none are left is not waited for: on a busy machine that would be a time slice.
   void run(int32_t threads, int64_t items, shiftadd_task task, void* context) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
@@ -66,19 +67,20 @@ class Pool {
       context_ = context;
       items_ = items;
       next_.store(0, std::memory_order_relaxed);
-      running_.store(static_cast<int32_t>(workers_.size()), std::memory_order_relaxed);
+      open_ = true;
       generation_.fetch_add(1, std::memory_order_release);
     }
     wake_.notify_all();
     take_items(0);
-    for (int spin = 0; running_.load(std::memory_order_acquire) > 0; ++spin) {
-      if (spin < kSpins) {
-        pause_briefly();
-      } else {
-        std::unique_lock<std::mutex> lock(mutex_);
-        done_.wait(lock, [this] { return running_.load(std::memory_order_acquire) == 0; });
-      }
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      open_ = false;
     }
+    for (int spin = 0; spin < kSpins && active_.load(std::memory_order_acquire) > 0; ++spin) {
+      pause_briefly();
+    }
+    std::unique_lock<std::mutex> lock(mutex_);
+    done_.wait(lock, [this] { return active_.load(std::memory_order_acquire) == 0; });
   }
 
  private:
@@ -102,9 +104,11 @@ class Pool {
         wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
         seen = generation_.load(std::memory_order_acquire);
         if (stop_) return;
+        if (!open_ || worker >= threads_) continue;
+        active_.fetch_add(1, std::memory_order_relaxed);
       }
-      if (worker < threads_) take_items(worker);
-      if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      take_items(worker);
+      if (active_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
         std::lock_guard<std::mutex> lock(mutex_);
         done_.notify_one();
       }
@@ -116,11 +120,12 @@ class Pool {
   std::condition_variable wake_, done_;
   std::atomic<uint64_t> generation_{0};
   std::atomic<int64_t> next_{0};
-  std::atomic<int32_t> running_{0};
+  std::atomic<int32_t> active_{0};  // workers inside of the loop
   shiftadd_task task_ = nullptr;
   void* context_ = nullptr;
   int64_t items_ = 0;
   int32_t threads_ = 0;
+  bool open_ = false;
   bool stop_ = false;
 };
 

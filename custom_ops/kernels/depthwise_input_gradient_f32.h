@@ -16,30 +16,63 @@ inline vec load_apart(const float* p, int64_t step, int n) {
   return load(lanes);
 }
 
-// One input pixel: all channels, the last vector maybe partial.
-template <int kSlope>
-inline void depthwise_input_gradient_pixel(const shiftadd_conv_params& p, int64_t taps,
-                                           const int64_t* tap, const int64_t* offset,
-                                           const float* x, const float* w, const float* g,
-                                           float* dx) {
+// A register block: P input elements times one vector of channels, the last one maybe partial.
+template <int P, int kSlope>
+inline void depthwise_input_gradient_block(const shiftadd_conv_params& p, int64_t taps,
+                                           const int64_t* tap, const int64_t* offset, int64_t c,
+                                           const float* const* x, const float* w,
+                                           const float* const* g, float* const* dx) {
   const int64_t channels = p.groups, multiplier = p.filters;
-  for (int64_t c = 0; c < channels; c += kLanes) {
-    const int lanes = static_cast<int>(minimum<int64_t>(kLanes, channels - c));
-    const vec value = load_apart(x + c, 1, lanes);
-    vec acc = zero();
-    for (int64_t t = 0; t < taps; ++t) {
-      for (int64_t m = 0; m < multiplier; ++m) {
-        const int64_t output = c * multiplier + m;
-        const vec weight =
-            load_apart(w + tap[t] * channels * multiplier + output, multiplier, lanes);
-        const vec gradient = load_apart(g + offset[t] + output, multiplier, lanes);
-        acc = multiply_add(gradient, slope_of<kSlope, false>(sub(weight, value)), acc);
+  const int lanes = static_cast<int>(minimum<int64_t>(kLanes, channels - c));
+  vec values[P], acc[P];
+  for (int i = 0; i < P; ++i) {
+    values[i] = load_apart(x[i] + c, 1, lanes);
+    acc[i] = zero();
+  }
+  for (int64_t t = 0; t < taps; ++t) {
+    const float* weights = w + tap[t] * channels * multiplier;
+    for (int64_t output = c * multiplier, m = 0; m < multiplier; ++m, ++output) {
+      const vec weight = load_apart(weights + output, multiplier, lanes);
+      for (int i = 0; i < P; ++i) {
+        const vec gradient = load_apart(g[i] + offset[t] + output, multiplier, lanes);
+        const vec slope = slope_of<kSlope, false>(sub(weight, values[i]));
+        acc[i] = multiply_add(gradient, slope, acc[i]);
       }
     }
+  }
+  for (int i = 0; i < P; ++i) {
     if (lanes == kLanes) {
-      store(dx + c, acc);
+      store(dx[i] + c, acc[i]);
     } else {
-      store_first(dx + c, acc, lanes);
+      store_first(dx[i] + c, acc[i], lanes);
+    }
+  }
+}
+
+// All channels of `count` input elements.
+template <int P, int kSlope>
+inline void depthwise_input_gradient_cells(const shiftadd_conv_params& p, int64_t taps,
+                                           const int64_t* tap, const int64_t* offset,
+                                           int64_t count, const int64_t* at, const int64_t* reads,
+                                           const float* x, const float* w, const float* g,
+                                           float* dx) {
+  int64_t done = 0;
+  for (; done + P <= count; done += P) {
+    const float *values[P], *from[P];
+    float* to[P];
+    for (int i = 0; i < P; ++i) {
+      values[i] = x + at[done + i];
+      from[i] = g + reads[done + i];
+      to[i] = dx + at[done + i];
+    }
+    for (int64_t c = 0; c < p.groups; c += kLanes) {
+      depthwise_input_gradient_block<P, kSlope>(p, taps, tap, offset, c, values, w, from, to);
+    }
+  }
+  if constexpr (P > 1) {
+    if (done < count) {
+      depthwise_input_gradient_cells<1, kSlope>(p, taps, tap, offset, count - done, at + done,
+                                                reads + done, x, w, g, dx);
     }
   }
 }
@@ -56,10 +89,8 @@ void depthwise_input_gradient_band(const PhasePlan& plan, const PhaseBand& band,
                                                         const Segment& columns) {
       const int64_t taps = phase_taps(plan, row, column, rows, columns, tap, offset);
       const int64_t cells = phase_cells(plan, band, row, column, rows, columns, at, reads);
-      for (int64_t cell = 0; cell < cells; ++cell) {
-        depthwise_input_gradient_pixel<kSlope>(p, taps, tap, offset, x + image + at[cell], w,
-                                               base + reads[cell], dx + image + at[cell]);
-      }
+      depthwise_input_gradient_cells<4, kSlope>(p, taps, tap, offset, cells, at, reads, x + image,
+                                                w, base, dx + image);
     });
   });
 }

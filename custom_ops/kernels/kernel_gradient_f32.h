@@ -12,6 +12,8 @@
 
 #include "bands.h"
 #include "common.h"
+#include "depthwise_kernel_gradient_f32.h"
+#include "segments.h"
 #include "sloped_kernel_gradient_f32.h"
 
 namespace shiftadd {
@@ -85,17 +87,6 @@ inline void product_of_channels(const shiftadd_conv_params& p, const ChunkOfTap&
                            minimum<int64_t>(V * kLanes, p.filters - f), dw + c * p.filters + f,
                            p.filters, first);
   }
-}
-
-// The valid pixels of a tap, along one axis: outputs begin..end-1 read inside the input.
-inline void valid_outputs(const shiftadd_conv_params& p, int axis, int64_t tap, int64_t* begin,
-                          int64_t* end) {
-  const int64_t shift = p.pad_before[axis] - tap * p.dilation[axis];
-  const int64_t stride = p.strides[axis];
-  *begin = shift > 0 ? ceil_div(shift, stride) : 0;
-  const int64_t last = p.in_size[axis] - 1 + shift;
-  *end = last < 0 ? 0 : minimum(last / stride + 1, p.out_size[axis]);
-  if (*begin > *end) *begin = *end;
 }
 
 // The work of one item: some channels of one tap and group, all filters, all pixels.
@@ -216,10 +207,16 @@ inline void kernel_gradient(const shiftadd_conv_params& params, int32_t slope, c
   KernelGradientPlan plan;
   plan_kernel_gradient(params, parallel.threads, scratch, &plan);
   const shiftadd_parallel& loops = plan.one_thread ? kOneThread : parallel;
-  if (slope != SHIFTADD_IDENTITY || is_depthwise(params)) {
+  const bool depthwise = is_depthwise(params);
+  if (slope != SHIFTADD_IDENTITY || (depthwise && params.filters > 1)) {
     return sloped_kernel_gradient(plan.params, slope, x, w, g, dw, loops);
   }
   sum_gradient(plan.params, g, plan.g_sum);
+  if (depthwise) {
+    return parallel_for(loops, taps_of(plan.params), [&](int64_t tap, int32_t) {
+      depthwise_kernel_gradient_tap(plan.params, tap, x, w, g, plan.g_sum, dw);
+    });
+  }
   parallel_for(loops, plan.items, [&](int64_t item, int32_t) {
     kernel_gradient_item(plan, item, x, w, g, dw);
   });

@@ -57,6 +57,17 @@ inline Segment cell_segment_at(const shiftadd_conv_params& p, int axis, int64_t 
   });
 }
 
+// The valid pixels of a tap, along one axis: outputs begin..end-1 read inside the input.
+inline void valid_outputs(const shiftadd_conv_params& p, int axis, int64_t tap, int64_t* begin,
+                          int64_t* end) {
+  const int64_t shift = p.pad_before[axis] - tap * p.dilation[axis];
+  const int64_t stride = p.strides[axis];
+  *begin = shift > 0 ? ceil_div(shift, stride) : 0;
+  const int64_t last = p.in_size[axis] - 1 + shift;
+  *end = last < 0 ? 0 : minimum(last / stride + 1, p.out_size[axis]);
+  if (*begin > *end) *begin = *end;
+}
+
 }  // namespace
 }  // namespace shiftadd
 

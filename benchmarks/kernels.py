@@ -6,7 +6,7 @@
 Rows that are compared run in one process and take turns; ratios are those of the same turn, and
 their medians are printed beside the goals. A number of threads, a setting of oneDNN and a backend
 each have a process; the C interface is timed in all of them, so that figures of two processes can
-be compared through it. The whole takes about eight minutes, `--quick` about two.
+be compared through it. The whole takes about ten minutes, `--quick` about two.
 """
 
 import argparse

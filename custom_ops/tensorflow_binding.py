@@ -10,21 +10,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_shiftadd.custom_ops._adder_conv import SECOND_ORDER, SLOPES
 from keras_shiftadd.custom_ops._library import CompiledOpsUnavailable, checked_file, kernels
 from keras_shiftadd.custom_ops._window import Window
 
-# gradient -> (slope of the input gradient, slope of the kernel gradient)
-_SLOPES = {
-    "full_precision": ("clip", "identity"),
-    "plain": ("identity", "identity"),
-    "sign": ("sign", "sign"),
-}
 _DTYPES = (tf.float32, tf.float16, tf.bfloat16)
-_SECOND_ORDER = (
-    "The compiled adder convolution has first-order gradients only. For gradients of gradients "
-    "start the process with KERAS_SHIFTADD_OPS=python: the portable form is differentiated as "
-    "often as needed."
-)
 _FORWARD_MODE = (
     "The compiled adder convolution has no gradient in forward mode (tf.autodiff), nor in a "
     "SavedModel that was written with experimental_custom_gradients=False. Start the process "
@@ -93,7 +83,7 @@ def adder_conv(x: Any, w: Any, window: Window, gradient: str) -> Any:
         "dilation": list(window.dilation),
         "padding": window.padding,
     }
-    to_input, to_kernel = _SLOPES[gradient]
+    to_input, to_kernel = SLOPES[gradient]
 
     @tf.custom_gradient
     def conv(x: Any, w: Any) -> Any:
@@ -141,8 +131,8 @@ def _no_gradient(_op: Any, _upstream: Any) -> Any:
 @tf.RegisterGradient("ShiftaddAdderConvKernelGradient")
 def _no_second_order(op: Any, _upstream: Any) -> Any:
     if tf.executing_eagerly():
-        raise NotImplementedError(_SECOND_ORDER)
+        raise NotImplementedError(SECOND_ORDER)
     # Where several tapes watch a tf.function, TensorFlow makes the second order of its gradients
     # whether or not anyone asks for it: only running it is an error.
-    with tf.control_dependencies([tf.debugging.Assert(False, [_SECOND_ORDER])]):
+    with tf.control_dependencies([tf.debugging.Assert(False, [SECOND_ORDER])]):
         return [tf.zeros_like(tensor) for tensor in op.inputs]

@@ -9,7 +9,8 @@
 namespace shiftadd {
 namespace SHIFTADD_TARGET {
 
-// One element of x for each of some outputs, `step` apart (0: the same for all), or padding.
+// What `n` outputs read through one tap: the same element, or in a depthwise convolution each that
+// of its channel. A null `x` is padding.
 inline vec input_of(const float* x, int64_t first, int64_t multiplier, bool depthwise, int n) {
   if (x == nullptr) return zero();
   if (!depthwise) return broadcast(x[first]);

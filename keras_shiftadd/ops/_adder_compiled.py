@@ -1,8 +1,9 @@
 """The compiled adder operation: the one place that chooses it, and the way to it.
 
 The compiled kernels take float32 tensors with two spatial axes. One axis becomes two, narrower
-tensors are widened; what is left (float64, three axes and more, empty axes) and what the binding
-of the backend refuses (tensors on accelerators, XLA on TensorFlow) takes the portable form.
+tensors are widened; what is left (float64, three axes and more, empty axes, dilated windows longer
+than 4096) and what the binding of the backend refuses (tensors on accelerators, XLA on TensorFlow)
+takes the portable form.
 """
 
 from types import ModuleType
@@ -12,6 +13,10 @@ import keras
 from keras import ops
 
 from keras_shiftadd.ops._adder_portable import AdderProblem
+
+# The kernels hold a padded copy of a band of rows as high as the dilated window, so that a
+# dilation far beyond any input would ask for gigabytes; the portable form holds no such copy.
+_LONGEST_WINDOW = 4096
 
 _binding: ModuleType | None = None
 
@@ -50,6 +55,10 @@ def serving_binding(problem: AdderProblem, x: Any, w: Any) -> ModuleType | None:
     if not _find_binding() or problem.dtype != "float32" or len(problem.windows.sizes) > 2:
         return None
     if any(isinstance(size, int) and size < 1 for size in (*x.shape[1:], *w.shape)):
+        return None
+    windows = problem.windows
+    extents = zip(windows.kernel_size, windows.dilation_rate, strict=True)
+    if any((taps - 1) * dilation >= _LONGEST_WINDOW for taps, dilation in extents):
         return None
     binding = _binding
     return binding if binding is not None and binding.serves(x, w) else None

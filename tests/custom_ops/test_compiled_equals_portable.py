@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_shiftadd as ksa
+from keras_shiftadd.custom_ops._binding import load_binding
 from keras_shiftadd.testing import reference
 
 require_compiled()
@@ -227,3 +228,18 @@ def test_three_axes_take_the_portable_form(rng):
         y = ksa.ops.adder_conv(x, w)
     expected = reference.adder_conv(x, w)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(y), expected, rtol=1e-5)
+
+
+def test_a_window_far_longer_than_any_input_takes_the_portable_form(rng, monkeypatch):
+    x, w = normal(rng, (2, 9, 8, 2), (3, 3, 2, 4))
+
+    def refuse(*_):
+        raise AssertionError("the compiled form would ask for gigabytes")
+
+    monkeypatch.setattr(load_binding(keras.backend.backend()), "adder_conv", refuse)
+    with in_form("compiled"):
+        y = ksa.ops.adder_conv(x, w, padding="same", dilation_rate=2**20)
+    # Only the tap in the middle reads the input.
+    middle = reference.adder_conv(x, w[1:2, 1:2])
+    others = np.abs(w).sum((0, 1, 2)) - np.abs(w[1, 1]).sum(0)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(y), middle - others, rtol=1e-5)

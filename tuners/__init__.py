@@ -7,13 +7,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from keras_shiftadd.tuners.hybrid_space import HybridSpace
     from keras_shiftadd.tuners.pareto import pareto_front
 
 __all__ = [
+    "HybridSpace",
     "pareto_front",
 ]
 
 _MODULES = {
+    "HybridSpace": "keras_shiftadd.tuners.hybrid_space",
     "pareto_front": "keras_shiftadd.tuners.pareto",
 }
 

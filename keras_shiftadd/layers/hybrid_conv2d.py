@@ -1,6 +1,5 @@
 """HybridConv2D."""
 
-import math
 from typing import Any
 
 import keras
@@ -16,7 +15,6 @@ from keras_shiftadd.layers._conv_base import ConvBase
 from keras_shiftadd.layers._normalization import warn_enclosing_model
 
 OPERATORS = ("conv", "shift", "adder")
-WEIGHT_SHARINGS = ("transport", "binned", "gain", "none")
 
 
 @keras.saving.register_keras_serializable(package="keras_shiftadd")
@@ -133,7 +131,9 @@ class HybridConv2D(ConvBase):
             **kwargs,
         )
         self.operator = _arguments.one_of(operator, OPERATORS, "operator")
-        self.weight_sharing = _arguments.one_of(weight_sharing, WEIGHT_SHARINGS, "weight_sharing")
+        self.weight_sharing = _arguments.one_of(
+            weight_sharing, shiftadd_ops.WEIGHT_SHARINGS, "weight_sharing"
+        )
         self.bins = _arguments.positive(bins, "bins")
         self.exponents = shiftadd_ops.quantized_exponents(weight_bits, max_exponent)
         self.weight_bits = weight_bits
@@ -170,27 +170,14 @@ class HybridConv2D(ConvBase):
                 name="adder_offset", shape=(), initializer="zeros", autocast=False
             )
 
-    def _normalized(self, kernel: Any, factor: Any = 1.0) -> Any:
-        if self.gradient_scale is None:
-            return kernel
-        return shiftadd_ops.normalize_gradient(kernel, self.gradient_scale * factor)
-
     def _adder_kernel(self) -> Any:
-        kernel = ops.convert_to_tensor(self.kernel)
-        if self.weight_sharing == "none":
-            return self._normalized(kernel)
-        if self.weight_sharing == "binned":
-            return self._normalized(shiftadd_ops.binned_gain(kernel, self.adder_gain))
-        deviation = ops.stop_gradient(ops.std(kernel))
-        mean = ops.stop_gradient(ops.mean(kernel))
-        kernel = self._normalized(kernel, deviation)
-        if self.weight_sharing == "transport":
-            unit = shiftadd_ops.gaussian_to_laplace(
-                kernel, mean, deviation, laplace_mean=0.0, laplace_scale=1.0 / math.sqrt(2.0)
-            )
-        else:
-            unit = (kernel - mean) / ops.maximum(deviation, keras.config.epsilon())
-        return self._normalized(unit * self.adder_gain + self.adder_offset)
+        return shiftadd_ops.shared_adder_kernel(
+            self.kernel,
+            self.weight_sharing,
+            gain=getattr(self, "adder_gain", None),
+            offset=getattr(self, "adder_offset", None),
+            gradient_scale=self.gradient_scale,
+        )
 
     def _operator_kernel(self) -> Any:
         if self.operator == "adder":

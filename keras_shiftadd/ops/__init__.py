@@ -18,9 +18,11 @@ from keras_shiftadd.ops._power_of_two import (
     sign_exponent_exponents,
     zero_free_power_of_two,
 )
+from keras_shiftadd.ops._weight_sharing import WEIGHT_SHARINGS, shared_adder_kernel
 
 __all__ = [
     "ADDER_GRADIENTS",
+    "WEIGHT_SHARINGS",
     "adder_conv",
     "adder_dense",
     "adder_depthwise_conv",
@@ -35,6 +37,7 @@ __all__ = [
     "round_to_fixed_point",
     "round_to_power_of_two",
     "set_memory_limit",
+    "shared_adder_kernel",
     "sign_exponent_exponents",
     "zero_free_power_of_two",
 ]

@@ -27,6 +27,15 @@ def positive_tuple(value: Any, rank: int, name: str) -> tuple[int, ...]:
     return tuple(values)
 
 
+def fraction(value: Any, name: str) -> float:
+    """Returns `value` if it is a number from 0 to below 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError(
+            f"`{name}` must be a number from 0 to below 1. Received: {name}={value!r}."
+        )
+    return value
+
+
 def one_of(value: Any, allowed: tuple[str, ...], name: str) -> str:
     """Returns `value` if it is one of the allowed strings."""
     if value not in allowed:

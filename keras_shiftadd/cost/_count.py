@@ -1,5 +1,6 @@
 """Counting of the operations of a model."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import keras
 
 from keras_shiftadd.cost._layer_operations import LayerOperations
+from keras_shiftadd.cost._liveness import live_elements
+from keras_shiftadd.cost._moved import NOTHING_MOVED, Moved
 from keras_shiftadd.cost._not_counted import NotCounted
 from keras_shiftadd.cost._operation_counts import OperationCounts
 from keras_shiftadd.cost._rules import find_rule
 from keras_shiftadd.cost._steps import Steps
 from keras_shiftadd.cost._trace import Call, trace_calls
-from keras_shiftadd.cost._work import CannotCount, Work
+from keras_shiftadd.cost._work import CannotCount, Output, Work
 
 Shape = Sequence[int | None]
 Shapes = Shape | Sequence[Shape] | None
@@ -61,15 +64,22 @@ def count_operations(model: keras.Model, input_shape: Shapes = None) -> Operatio
             " which is not. Give it an Input layer, call model.build(shape), or call it on data."
         )
     shapes = _input_shapes(model, input_shape)
-    calls = trace_calls(model, shapes, is_leaf=lambda operation: find_rule(operation) is not None)
+    trace = trace_calls(model, shapes, is_leaf=lambda operation: find_rule(operation) is not None)
+    counted = [_count(call) for call in trace.calls]
+    lives = live_elements(trace, [work for _, work, _ in counted])
     rows: dict[int, LayerOperations] = {}
     not_counted: dict[NotCounted, None] = {}
-    for call in calls:
-        row, missing = _count(call)
+    for call, (row, _, missing), live in zip(trace.calls, counted, lives, strict=True):
         not_counted.update(dict.fromkeys(missing))
+        row = replace(row, live=live.elements, twin_live=live.twin_elements)
         key = id(call.operation)
         rows[key] = _add_call(rows[key], row) if key in rows else row
-    return OperationCounts(model.name, tuple(rows.values()), tuple(not_counted))
+    return OperationCounts(
+        model.name,
+        tuple(rows.values()),
+        tuple(not_counted),
+        input_elements=sum(trace.elements[tensor] for tensor in trace.inputs),
+    )
 
 
 def _input_shapes(model: keras.Model, input_shape: Any) -> list[tuple[int, ...]]:
@@ -109,12 +119,15 @@ def _fits(shapes: list[Any], expected: list[Any]) -> bool:
     )
 
 
-def _count(call: Call) -> tuple[LayerOperations, list[NotCounted]]:
+def _count(call: Call) -> tuple[LayerOperations, Work, list[NotCounted]]:
     layer = call.operation
     if call.own_parameters is not None:
-        return _row(call, Work(), call.own_parameters, counted=True), []
+        # The layers inside have rows of their own: only weights are left.
+        nothing = Work(output=Output.VIEW)
+        return _row(call, nothing, call.own_parameters, counted=True), nothing, []
     rule = find_rule(layer)
-    work, reason = None, "no rule for this layer"
+    work: Work | None = None
+    reason = "no rule for this layer"
     if rule is not None and not call.is_static:
         reason = f"shapes known only at run time ({call.input_shapes} -> {call.output_shapes})"
     elif rule is not None:
@@ -130,7 +143,7 @@ def _count(call: Call) -> tuple[LayerOperations, list[NotCounted]]:
         parameters = layer.count_params() if is_layer and layer.built else 0
     counted = not missing or bool(done.steps) or done.elementwise.total > 0
     row = _row(call, done, parameters, counted)
-    return row, [NotCounted(row.name, row.class_name, text) for text in missing]
+    return row, done, [NotCounted(row.name, row.class_name, text) for text in missing]
 
 
 def _row(call: Call, work: Work, parameters: int, counted: bool) -> LayerOperations:
@@ -143,7 +156,18 @@ def _row(call: Call, work: Work, parameters: int, counted: bool) -> LayerOperati
         other_parameters=parameters - sum(part.weights for part in work.steps),
         counted=counted,
         twin_steps=work.twin_steps,
+        moved=_moved(call, work),
     )
+
+
+def _moved(call: Call, work: Work) -> Moved:
+    if work.steps or work.output in (Output.FOLD, Output.VIEW) or not call.is_static:
+        return NOTHING_MOVED
+    return Moved(_elements(call.input_shapes), _elements(call.output_shapes))
+
+
+def _elements(shapes: Any) -> int:
+    return sum(math.prod(shape) for shape in shapes)
 
 
 def _add_call(row: LayerOperations, other: LayerOperations) -> LayerOperations:
@@ -157,6 +181,9 @@ def _add_call(row: LayerOperations, other: LayerOperations) -> LayerOperations:
         calls=row.calls + other.calls,
         counted=row.counted and other.counted,
         twin_steps=twin,
+        moved=Moved(row.moved.read + other.moved.read, row.moved.written + other.moved.written),
+        live=max(row.live, other.live),
+        twin_live=max(row.twin_live or 0, other.twin_live or 0),
     )
 
 
@@ -169,6 +196,8 @@ def _add_steps(first: tuple[Steps, ...], second: tuple[Steps, ...]) -> tuple[Ste
             a,
             count=a.count + b.count,
             ungrouped_count=a.ungrouped_count + b.ungrouped_count,
+            inputs=a.inputs + b.inputs,
+            outputs=a.outputs + b.outputs,
         )
         for a, b in zip(first, second, strict=True)
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from keras_shiftadd.cost._moved import NOTHING_MOVED, Moved
 from keras_shiftadd.cost._operations import NO_OPERATIONS, Operations
 from keras_shiftadd.cost._steps import Accounting, Steps, check_accounting
 
@@ -21,6 +22,11 @@ class LayerOperations:
         counted: False where no rule knows the layer: its operations are then unknown, and read 0.
         twin_steps: steps of the multiplicative Keras layer that this layer stands in for, or None
             where the layer is an ordinary one.
+        moved: activations that a layer without inner products reads and writes; 0 for what is
+            done on the way of the values to memory, and for views.
+        live: activations in memory while the layer runs, those that wait for later layers
+            included.
+        twin_live: the same for the multiplicative Keras layer, or None where it is equal.
     """
 
     name: str
@@ -32,6 +38,9 @@ class LayerOperations:
     calls: int = 1
     counted: bool = True
     twin_steps: tuple[Steps, ...] | None = None
+    moved: Moved = NOTHING_MOVED
+    live: int = 0
+    twin_live: int | None = None
 
     @property
     def operator(self) -> str | None:
@@ -78,4 +87,5 @@ class LayerOperations:
         """The same row for the multiplicative Keras layer that the layer stands in for."""
         if self.twin_steps is None:
             return self
-        return replace(self, steps=self.twin_steps, twin_steps=None)
+        live = self.live if self.twin_live is None else self.twin_live
+        return replace(self, steps=self.twin_steps, twin_steps=None, live=live, twin_live=None)

@@ -16,6 +16,7 @@ class OperationCounts:
         model_name: name of the model.
         rows: one `LayerOperations` a layer, in the order of execution.
         not_counted: layers, or parts of layers, whose operations are in no row.
+        input_elements: size of all inputs together.
 
     Example:
 
@@ -30,6 +31,7 @@ class OperationCounts:
     model_name: str
     rows: tuple[LayerOperations, ...]
     not_counted: tuple[NotCounted, ...] = ()
+    input_elements: int = 0
 
     @property
     def operations(self) -> Operations:
@@ -50,6 +52,11 @@ class OperationCounts:
         """
         check_accounting(accounting)
         return sum((row.charged_operations(accounting) for row in self.rows), NO_OPERATIONS)
+
+    @property
+    def live(self) -> int:
+        """Most activations that are in memory at a time."""
+        return max([self.input_elements, *(row.live for row in self.rows)])
 
     @property
     def parameters(self) -> int:

@@ -1,6 +1,7 @@
 """Counting rules of Keras' layers without kernels, and of operations on tensors."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from keras import layers
@@ -8,16 +9,20 @@ from keras import layers
 from keras_shiftadd.cost._activations import activation_work, relu_layer
 from keras_shiftadd.cost._operations import NO_OPERATIONS, Operations
 from keras_shiftadd.cost._trace import Call
-from keras_shiftadd.cost._work import CannotCount, Work
+from keras_shiftadd.cost._work import CannotCount, Output, Work
 
 
-def _free(layer: Any, call: Call) -> Work:
+def _moves(layer: Any, call: Call) -> Work:
     return Work()
 
 
-def _each(multiply: int = 0, add: int = 0) -> Any:
+def _views(layer: Any, call: Call) -> Work:
+    return Work(output=Output.VIEW)
+
+
+def _each(multiply: int = 0, add: int = 0, output: Output = Output.FOLD) -> Any:
     operations = Operations(multiply=multiply, add=add)
-    return lambda layer, call: Work(elementwise=call.output_elements * operations)
+    return lambda layer, call: Work(elementwise=call.output_elements * operations, output=output)
 
 
 def _merge(multiply: int = 0, add: int = 0, at_end: Operations = NO_OPERATIONS) -> Any:
@@ -26,7 +31,7 @@ def _merge(multiply: int = 0, add: int = 0, at_end: Operations = NO_OPERATIONS) 
     def rule(layer: Any, call: Call) -> Work:
         pair = Operations(multiply=multiply, add=add)
         each = (len(call.input_shapes) - 1) * pair + at_end
-        return Work(elementwise=call.output_elements * each)
+        return Work(elementwise=call.output_elements * each, output=Output.MERGE)
 
     return rule
 
@@ -50,11 +55,11 @@ def _reduction(average: bool) -> Any:
 
 
 def _activation(layer: Any, call: Call) -> Work:
-    return activation_work(layer.activation, call.output_elements)
+    return replace(activation_work(layer.activation, call.output_elements), output=Output.FOLD)
 
 
 def _relu(layer: Any, call: Call) -> Work:
-    return Work(elementwise=call.output_elements * relu_layer(layer))
+    return Work(elementwise=call.output_elements * relu_layer(layer), output=Output.FOLD)
 
 
 def _normalise(centre: bool) -> Any:
@@ -70,6 +75,7 @@ def _normalise(centre: bool) -> Any:
         return Work(
             elementwise=call.output_elements * each,
             missing=("one square root and one division for each normalised group",),
+            output=Output.MERGE,
         )
 
     return rule
@@ -81,35 +87,39 @@ def _upsampling(layer: Any, call: Call) -> Work:
     return Work()
 
 
-_FREE = (
+# The same values under another shape, or no change at all at inference.
+_VIEWS = (
     "ActivityRegularization",
     "AlphaDropout",
-    "Concatenate",
-    "Cropping1D",
-    "Cropping2D",
-    "Cropping3D",
     "Dropout",
-    "Embedding",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
     "Identity",
     "InputLayer",
     "Masking",
-    "Permute",
     "RandomBrightness",
     "RandomContrast",
-    "RandomCrop",
     "RandomErasing",
     "RandomFlip",
     "RandomRotation",
     "RandomTranslation",
     "RandomZoom",
-    "RepeatVector",
     "Reshape",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+)
+# Values are written to other places, and not changed.
+_MOVES = (
+    "Concatenate",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
+    "Embedding",
+    "Permute",
+    "RandomCrop",
+    "RepeatVector",
     "UpSampling1D",
     "ZeroPadding1D",
     "ZeroPadding2D",
@@ -117,7 +127,8 @@ _FREE = (
 )
 
 RULES: dict[type, Any] = {
-    **{getattr(layers, name): _free for name in _FREE if hasattr(layers, name)},
+    **{getattr(layers, name): _views for name in _VIEWS if hasattr(layers, name)},
+    **{getattr(layers, name): _moves for name in _MOVES if hasattr(layers, name)},
     layers.UpSampling2D: _upsampling,
     layers.UpSampling3D: _upsampling,
     layers.Activation: _activation,
@@ -148,30 +159,27 @@ for _rank in "123":
 # their classes are not public.
 OPERATION_RULES: dict[str, Any] = {
     **dict.fromkeys(
+        ("Cast", "ExpandDims", "Identity", "Reshape", "Squeeze", "StopGradient"), _views
+    ),
+    **dict.fromkeys(
         (
             "BroadcastTo",
-            "Cast",
             "Concatenate",
-            "ExpandDims",
             "Flip",
             "GetItem",
-            "Identity",
             "Pad",
             "Repeat",
-            "Reshape",
             "Split",
-            "Squeeze",
             "Stack",
-            "StopGradient",
             "Tile",
             "Transpose",
         ),
-        _free,
+        _moves,
     ),
-    **dict.fromkeys(
-        ("Add", "Subtract", "Maximum", "Minimum", "Negative", "Absolute", "Relu"), _each(add=1)
-    ),
-    **dict.fromkeys(("Multiply", "Square"), _each(multiply=1)),
+    **dict.fromkeys(("Add", "Subtract", "Maximum", "Minimum"), _each(add=1, output=Output.MERGE)),
+    **dict.fromkeys(("Negative", "Absolute", "Relu"), _each(add=1)),
+    "Multiply": _each(multiply=1, output=Output.MERGE),
+    "Square": _each(multiply=1),
     "Relu6": _each(add=2),
     "Sum": _reduction(average=False),
     "Max": _reduction(average=False),

@@ -1,6 +1,7 @@
 """Counting rules of Keras' layers with kernels."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from keras import layers
@@ -9,7 +10,7 @@ from keras_shiftadd.cost._activations import activation_work
 from keras_shiftadd.cost._operations import Operations
 from keras_shiftadd.cost._steps import Operator, Steps
 from keras_shiftadd.cost._trace import Call
-from keras_shiftadd.cost._work import CannotCount, Work
+from keras_shiftadd.cost._work import CannotCount, Phase, Work
 
 
 def spatial(shape: tuple[int, ...], data_format: str) -> int:
@@ -31,7 +32,13 @@ def convolution_steps(
     taps = math.prod(layer.kernel_size)
     weights = taps * (in_channels // layer.groups) * layer.filters
     return Steps(
-        operator, positions * weights, positions * weights * layer.groups, weights, weight_bits
+        operator,
+        positions * weights,
+        positions * weights * layer.groups,
+        weights,
+        weight_bits,
+        inputs=call.input_elements,
+        outputs=positions * layer.filters,
     )
 
 
@@ -43,7 +50,13 @@ def depthwise_steps(
     positions = spatial(call.output_shape, layer.data_format)
     weights = math.prod(layer.kernel_size) * in_channels * layer.depth_multiplier
     return Steps(
-        operator, positions * weights, positions * weights * in_channels, weights, weight_bits
+        operator,
+        positions * weights,
+        positions * weights * in_channels,
+        weights,
+        weight_bits,
+        inputs=call.input_elements,
+        outputs=positions * in_channels * layer.depth_multiplier,
     )
 
 
@@ -53,7 +66,20 @@ def dense_steps(
     """Steps of a dense layer, on every position of its input."""
     weights = call.input_shape[-1] * layer.units
     count = call.input_elements * layer.units
-    return Steps(operator, count, count, weights, weight_bits)
+    return Steps(
+        operator,
+        count,
+        count,
+        weights,
+        weight_bits,
+        inputs=call.input_elements,
+        outputs=call.output_elements,
+    )
+
+
+def chain(between: int) -> tuple[Phase, ...]:
+    """Phases of two inner products, the second of which reads what the first one writes."""
+    return Phase(output=False, inner=between), Phase(inputs=False, inner=between)
 
 
 def tail(layer: Any, call: Call) -> Work:
@@ -85,7 +111,10 @@ def _separable(layer: Any, call: Call) -> Work:
     depthwise = depthwise_steps(layer, call)
     weights = channels(call.input_shape, layer.data_format) * layer.depth_multiplier * layer.filters
     count = spatial(call.output_shape, layer.data_format) * weights
-    return _with_tail(layer, call, depthwise, Steps("conv", count, count, weights))
+    between = depthwise.outputs
+    pointwise = Steps("conv", count, count, weights, inputs=between, outputs=call.output_elements)
+    work = _with_tail(layer, call, depthwise, pointwise)
+    return replace(work, phases=chain(between))
 
 
 def _transposed(layer: Any, call: Call) -> Work:
@@ -94,7 +123,10 @@ def _transposed(layer: Any, call: Call) -> Work:
         math.prod(layer.kernel_size) * channels(call.input_shape, layer.data_format) * layer.filters
     )
     count = spatial(call.input_shape, layer.data_format) * weights
-    return _with_tail(layer, call, Steps("conv", count, count, weights))
+    steps = Steps(
+        "conv", count, count, weights, inputs=call.input_elements, outputs=call.output_elements
+    )
+    return _with_tail(layer, call, steps)
 
 
 def _einsum_dense(layer: Any, call: Call) -> Work:
@@ -104,7 +136,14 @@ def _einsum_dense(layer: Any, call: Call) -> Work:
         raise CannotCount(f"equation {layer.equation!r} sums over an axis of its input alone")
     size = dict(zip(right, layer.kernel.shape, strict=True))
     count = call.output_elements * math.prod(size[axis] for axis in right if axis not in result)
-    steps = Steps("conv", count, count, math.prod(layer.kernel.shape))
+    steps = Steps(
+        "conv",
+        count,
+        count,
+        math.prod(layer.kernel.shape),
+        inputs=call.input_elements,
+        outputs=call.output_elements,
+    )
     end = activation_work(layer.activation, call.output_elements)
     bias = Operations(add=call.output_elements if layer.bias is not None else 0)
     return Work((steps,), end.elementwise + bias, end.missing)

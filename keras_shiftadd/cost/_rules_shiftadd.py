@@ -4,10 +4,12 @@ A shift layer's parameters are counted as they are at inference: one weight of `
 kernel element, whatever tensors the training form keeps.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from keras_shiftadd import layers
 from keras_shiftadd.cost._rules_linear import (
+    chain,
     convolution_steps,
     dense_steps,
     depthwise_steps,
@@ -15,7 +17,7 @@ from keras_shiftadd.cost._rules_linear import (
 )
 from keras_shiftadd.cost._steps import Steps
 from keras_shiftadd.cost._trace import Call
-from keras_shiftadd.cost._work import CannotCount, Work
+from keras_shiftadd.cost._work import CannotCount, Phase, Work
 
 
 def _rule(steps_of: Any) -> Any:
@@ -34,7 +36,8 @@ def _shift_adder(layer: Any, call: Call) -> Work:
     shift = convolution_steps(layer.shift, call, *_operator_and_bits(layer.shift))
     adder = convolution_steps(layer.adder, between, *_operator_and_bits(layer.adder))
     twin = convolution_steps(layer.shift, call)
-    return _work(layer.adder, call, (shift, adder), twin, outputs=layer.adder.filters)
+    work = _work(layer.adder, call, (shift, adder), twin, outputs=layer.adder.filters)
+    return replace(work, phases=chain(shift.outputs), twin_phases=(Phase(),))
 
 
 def _operator_and_bits(layer: Any) -> tuple[Any, int | None]:

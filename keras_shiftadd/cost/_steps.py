@@ -43,6 +43,8 @@ class Steps:
         weights: number of weights in the kernel.
         weight_bits: bits of one weight, or None where the weights have the word length of the
             whole network.
+        inputs: number of activations that it reads.
+        outputs: number of activations that it writes.
     """
 
     operator: Operator
@@ -50,10 +52,18 @@ class Steps:
     ungrouped_count: int
     weights: int
     weight_bits: int | None = None
+    inputs: int = 0
+    outputs: int = 0
 
     def times(self, calls: int) -> "Steps":
         """The steps of several calls; the weights are the same ones."""
-        return replace(self, count=calls * self.count, ungrouped_count=calls * self.ungrouped_count)
+        return replace(
+            self,
+            count=calls * self.count,
+            ungrouped_count=calls * self.ungrouped_count,
+            inputs=calls * self.inputs,
+            outputs=calls * self.outputs,
+        )
 
     def operations(self, accounting: Accounting = "fair") -> Operations:
         """Operations of these steps.

@@ -25,6 +25,9 @@ class Call:
     output_shapes: tuple[tuple[int | None, ...], ...]
     # Set where a layer made of layers has been entered, and has weights besides theirs.
     own_parameters: int | None = None
+    # Numbers of the tensors that are read and written; a tensor has one number all over the model.
+    reads: tuple[int, ...] = ()
+    writes: tuple[int, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -52,11 +55,22 @@ class Call:
         return all(None not in shape for shape in self.input_shapes + self.output_shapes)
 
 
+@dataclass(frozen=True)
+class Trace:
+    """The calls of a model, in the order of execution, and the tensors at its ends."""
+
+    calls: tuple[Call, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    # Elements of each tensor, by number; 0 where the size is known only at run time.
+    elements: tuple[int, ...]
+
+
 def trace_calls(
     model: keras.Model,
     input_shapes: list[tuple[int, ...]],
     is_leaf: Callable[[Any], bool],
-) -> list[Call]:
+) -> Trace:
     """Lists the calls of a model on inputs of batch size 1.
 
     Args:
@@ -66,7 +80,7 @@ def trace_calls(
             is a model or has layers inside.
 
     Returns:
-        The calls, in the order of execution.
+        A `Trace`.
 
     Raises:
         ValueError: the model cannot be run on symbolic inputs.
@@ -81,13 +95,18 @@ def trace_calls(
     # A subclassed model takes several inputs as one list, as model.fit passes them.
     arguments = tuple(inputs) if known or len(inputs) == 1 else (inputs,)
     try:
-        tracer.enter(model, arguments, {}, prefix="")
+        outputs = tracer.enter(model, arguments, {}, prefix="")
     except Exception as error:
         raise ValueError(
             f"The model could not be run on symbolic inputs of shape {input_shapes}: "
             f"{_one_line(error)}. A subclassed model must call only Keras layers and keras.ops."
         ) from error
-    return tracer.calls
+    return Trace(
+        tuple(tracer.calls),
+        tracer.numbers(inputs),
+        tracer.numbers(outputs),
+        tuple(tracer.elements),
+    )
 
 
 def has_sublayers(operation: Any) -> bool:
@@ -100,6 +119,25 @@ class _Tracer:
     def __init__(self, is_leaf: Callable[[Any], bool]) -> None:
         self.is_leaf = is_leaf
         self.calls: list[Call] = []
+        self.elements: list[int] = []
+        # Tensors are kept with their numbers: an address may be given again to a later object.
+        self._known: dict[int, tuple[int, Any]] = {}
+
+    def number(self, tensor: Any) -> int:
+        """The number of a tensor; a new one at the first meeting."""
+        if id(tensor) not in self._known:
+            self._known[id(tensor)] = len(self.elements), tensor
+            self.elements.append(0 if None in tensor.shape else math.prod(tensor.shape))
+        return self._known[id(tensor)][0]
+
+    def numbers(self, structure: Any) -> tuple[int, ...]:
+        """The numbers of all tensors of a structure."""
+        return tuple(map(self.number, _tensors(structure)))
+
+    def stand_in(self, tensor: Any, original: Any) -> Any:
+        """Gives a tensor the number of another, and returns it."""
+        self._known[id(tensor)] = self.number(original), tensor
+        return tensor
 
     def visit(self, operation: Any, prefix: str, args: Any, kwargs: Any) -> Any:
         path = prefix + operation.name
@@ -118,7 +156,16 @@ class _Tracer:
             # Some layers (EinsumDense) repeat the open sizes that they were built with. Operation's
             # own method runs `call` symbolically, which gives the sizes of this call.
             outputs = keras.Operation.compute_output_spec(operation, *args, **kwargs)
-        self.calls.append(Call(operation, path, _shapes((args, kwargs)), _shapes(outputs)))
+        self.calls.append(
+            Call(
+                operation,
+                path,
+                _shapes((args, kwargs)),
+                _shapes(outputs),
+                reads=self.numbers((args, kwargs)),
+                writes=self.numbers(outputs),
+            )
+        )
         return outputs
 
     def enter(self, layer: Any, args: Any, kwargs: Any, prefix: str) -> Any:
@@ -146,10 +193,12 @@ class _Tracer:
         graph = keras.Model(inner_inputs, inner_outputs)
         probed = keras.models.clone_model(
             graph,
-            input_tensors=[_fresh_input(x) for x in _tensors((args, kwargs))],
+            input_tensors=[self.stand_in(_fresh_input(x), x) for x in _tensors((args, kwargs))],
             clone_function=lambda operation: _Probe(operation, self, prefix),
         )
-        outputs = [keras.KerasTensor(x.shape, dtype=x.dtype) for x in probed.outputs]
+        outputs = [
+            self.stand_in(keras.KerasTensor(x.shape, dtype=x.dtype), x) for x in probed.outputs
+        ]
         return keras.tree.pack_sequence_as(structure, outputs)
 
 

@@ -7,17 +7,26 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from keras_shiftadd.tuners._plot_architecture import plot_architecture
+    from keras_shiftadd.tuners._plot_history import plot_history
+    from keras_shiftadd.tuners._plot_pareto import plot_pareto
     from keras_shiftadd.tuners.hybrid_space import HybridSpace
     from keras_shiftadd.tuners.pareto import pareto_front
 
 __all__ = [
     "HybridSpace",
     "pareto_front",
+    "plot_architecture",
+    "plot_history",
+    "plot_pareto",
 ]
 
 _MODULES = {
     "HybridSpace": "keras_shiftadd.tuners.hybrid_space",
     "pareto_front": "keras_shiftadd.tuners.pareto",
+    "plot_architecture": "keras_shiftadd.tuners._plot_architecture",
+    "plot_history": "keras_shiftadd.tuners._plot_history",
+    "plot_pareto": "keras_shiftadd.tuners._plot_pareto",
 }
 
 

@@ -15,7 +15,7 @@ WARNS = "warns"
 MOST_NOT_RUN = 2
 
 # Pages that need more than a backend.
-NEEDS = {"export.md": ("ai_edge_litert", "tflite_micro")}
+NEEDS = {"export.md": ("ai_edge_litert", "tflite_micro"), "search.md": ("matplotlib",)}
 
 
 @pytest.fixture

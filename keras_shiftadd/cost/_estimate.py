@@ -68,15 +68,15 @@ def estimate(
         )
     energy = instructions = None
     if where.has_energy:
-        rows = (sum(row_energy_pj(row, where, bits, accounting)) for row in counts.rows)
-        energy = sum(rows) / 1e6
+        parts = [row_energy_nj(row, where, bits, accounting) for row in counts.rows]
+        energy = sum((arithmetic or 0) + (memory or 0) for arithmetic, memory in parts) / 1000
     if where.instructions is not None:
         instructions = float(sum(where.instructions.count(row) for row in counts.rows))
     return Cost(
         energy_uj=energy,
         instructions=instructions,
         flash=sum(row_flash(row, where, bits) for row in counts.rows),
-        ram=ram(counts, bits),
+        ram=ram(counts.live, bits),
     )
 
 
@@ -95,10 +95,12 @@ def check_target(target: Hardware, bits: int, accounting: Accounting) -> None:
         )
 
 
-def row_energy_pj(
+def row_energy_nj(
     row: LayerOperations, target: Hardware, bits: int, accounting: Accounting
-) -> tuple[float, float]:
-    """Energy of the arithmetic and of the memory traffic of a layer, in pJ."""
+) -> tuple[float | None, float | None]:
+    """Energy in nJ of the arithmetic and of the memory traffic of a layer, as far as known."""
+    if not target.has_energy:
+        return None, None
     price = target.energy_pj[bits]
     charged = row.charged_operations(accounting)
     arithmetic = (
@@ -106,8 +108,9 @@ def row_energy_pj(
         + charged.add * price["add"]
         + charged.shift * price["shift"]
     )
-    memory = target.memory.pj(row, bits, accounting) if target.memory else 0.0
-    return arithmetic, memory
+    if target.memory is None:
+        return arithmetic / 1000, None
+    return arithmetic / 1000, target.memory.pj(row, bits, accounting) / 1000
 
 
 def row_flash(row: LayerOperations, target: Hardware, bits: int) -> int:
@@ -121,9 +124,9 @@ def row_flash(row: LayerOperations, target: Hardware, bits: int) -> int:
     return -(-stored // 8)
 
 
-def ram(counts: OperationCounts, bits: int) -> int:
-    """Bytes of the activations that are in memory at a time, at most."""
-    return -(-counts.live * bits // 8)
+def ram(activations: int, bits: int) -> int:
+    """Bytes of so many activations."""
+    return -(-activations * bits // 8)
 
 
 def _one_of(values: tuple[int, ...]) -> str:

@@ -76,7 +76,8 @@ class LayerOperations:
         """Bits of one parameter, each width once, where the network's word length is `bits`."""
         if not self.steps:
             return (bits,) if self.other_parameters else ()
-        return tuple(dict.fromkeys(step.weight_bits or bits for step in self.steps))
+        kernels = [step for step in self.steps if step.weights]
+        return tuple(dict.fromkeys(step.weight_bits or bits for step in kernels))
 
     def size_bits(self, bits: int = 8) -> int:
         """Bits of all parameters, where the network's word length is `bits`."""

@@ -17,7 +17,12 @@ class SummaryTotals:
         multiply: multiplications.
         add: additions, subtractions and comparisons.
         shift: bit shifts.
-        energy_nj: energy of the arithmetic in nJ.
+        energy_nj: energy of the arithmetic in nJ, or None where the target has no energy model.
+        memory_nj: energy of the memory traffic in nJ, or None where the target does not say.
+        instructions: executed instructions, or None where the target does not count them.
+        flash: bytes of the weights as the target stores them.
+        ram: bytes of activations: of a model, the most at a time; of a layer, those in memory
+            while it runs.
     """
 
     parameters: int
@@ -25,7 +30,11 @@ class SummaryTotals:
     multiply: int
     add: int
     shift: int
-    energy_nj: float
+    energy_nj: float | None
+    memory_nj: float | None
+    instructions: float | None
+    flash: int
+    ram: int
 
 
 @dataclass(frozen=True)
@@ -59,8 +68,9 @@ class ModelSummary:
         model_name: name of the model.
         bits: word length of the network.
         accounting: `"fair"` or `"paper"`.
+        target: name of the hardware.
         rows: one `SummaryRow` a layer.
-        totals: sums over the rows.
+        totals: sums over the rows, and the most RAM at a time.
         twin: totals of the same architecture with ordinary convolutions and dense layers.
         not_counted: layers and parts of layers whose operations are in no figure.
     """
@@ -68,6 +78,7 @@ class ModelSummary:
     model_name: str
     bits: int
     accounting: Accounting
+    target: str
     rows: tuple[SummaryRow, ...]
     totals: SummaryTotals
     twin: SummaryTotals
@@ -77,11 +88,11 @@ class ModelSummary:
         """A total of this model divided by that of its multiplicative twin.
 
         Args:
-            figure: `"energy_nj"`, `"size_bytes"`, `"parameters"`, `"multiply"`, `"add"` or
-                `"shift"`.
+            figure: `"energy_nj"`, `"memory_nj"`, `"instructions"`, `"flash"`, `"ram"`,
+                `"size_bytes"`, `"parameters"`, `"multiply"`, `"add"` or `"shift"`.
 
         Returns:
-            The ratio, or None where the twin's total is zero.
+            The ratio, or None where the twin's total is zero or the target has no such figure.
 
         Raises:
             ValueError: there is no such figure.
@@ -89,8 +100,8 @@ class ModelSummary:
         known = tuple(asdict(self.totals))
         if figure not in known:
             raise ValueError(f"`figure` must be one of {known}. Received: {figure!r}")
-        theirs = getattr(self.twin, figure)
-        return getattr(self.totals, figure) / theirs if theirs else None
+        ours, theirs = getattr(self.totals, figure), getattr(self.twin, figure)
+        return ours / theirs if theirs else None
 
     def to_dict(self) -> dict[str, Any]:
         """All data as dictionaries, lists, strings and numbers, ready for `json.dumps`."""

@@ -5,7 +5,12 @@ from typing import Any
 
 import keras
 
-from keras_shiftadd.cost import _rules_elementwise, _rules_linear, _rules_shiftadd
+from keras_shiftadd.cost import (
+    _rules_attention,
+    _rules_elementwise,
+    _rules_linear,
+    _rules_shiftadd,
+)
 from keras_shiftadd.cost._trace import Call
 from keras_shiftadd.cost._work import CannotCount, Work
 
@@ -27,6 +32,7 @@ def _time_distributed(layer: Any, call: Call) -> Work:
 
 
 _LAYER_RULES: dict[type, Rule] = {
+    **_rules_attention.RULES,
     **_rules_elementwise.RULES,
     **_rules_linear.RULES,
     **_rules_shiftadd.RULES,

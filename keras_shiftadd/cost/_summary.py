@@ -1,16 +1,20 @@
 """`ksa.summary`: the table of what each layer does and costs."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from typing import Any
 
 import keras
 
 from keras_shiftadd.cost._count import Shapes, count_operations
-from keras_shiftadd.cost._energy import check_bits, energy_pj
+from keras_shiftadd.cost._energy import check_bits
+from keras_shiftadd.cost._estimate import check_target, ram, row_energy_nj, row_flash
+from keras_shiftadd.cost._hardware import Hardware
 from keras_shiftadd.cost._layer_operations import LayerOperations
 from keras_shiftadd.cost._model_summary import ModelSummary, SummaryRow, SummaryTotals
 from keras_shiftadd.cost._operation_counts import OperationCounts
-from keras_shiftadd.cost._steps import Accounting, check_accounting
+from keras_shiftadd.cost._steps import Accounting
+from keras_shiftadd.cost._targets import hardware
 
 
 def summary(
@@ -20,13 +24,15 @@ def summary(
     input_shape: Shapes = None,
     print_fn: Callable[[str], object] | None = None,
     verbose: bool = True,
+    target: str | Hardware = "asic-45nm",
 ) -> ModelSummary:
     """Prints what each layer of a model does and costs at inference, and returns the data.
 
     A row a layer: operator, output shape, parameters, bits of a weight, KiB of all weights,
-    multiplications, additions, shifts, energy. Below: the totals, those of the same architecture
-    with ordinary convolutions and dense layers, and the ratio. Layers that are not counted are
-    named below the table. See `count_operations` and `energy_pj` for the conventions.
+    multiplications, additions, shifts, energy of the arithmetic and of the memory traffic (or
+    executed instructions), KiB of activations in memory. Below: the totals, those of the same
+    architecture with ordinary convolutions and dense layers, and the ratio. Layers that are not
+    counted are named below the table. See `count_operations` and `estimate` for the conventions.
 
     Args:
         model: a built Keras model.
@@ -37,33 +43,38 @@ def summary(
             open; a list of shapes for several inputs.
         print_fn: called once with the whole table as text; `None` prints to the terminal.
         verbose: False prints nothing.
+        target: hardware that the energies, or the instructions, are those of: a name in
+            `ksa.cost.HARDWARE`, or a `Hardware`.
 
     Returns:
         A `ModelSummary` with the exact figures.
 
     Raises:
-        TypeError: `model` is not a Keras model.
-        ValueError: unknown `bits` or `accounting`, or the model is not built, has an unknown
-            input shape or cannot be run on symbolic inputs.
+        TypeError: `model` is not a Keras model, or `target` neither a name nor a `Hardware`.
+        ValueError: unknown `bits`, `accounting` or `target`, or a target that does not have
+            them; or the model is not built, has an unknown input shape or cannot be run on
+            symbolic inputs.
 
     Example:
 
     ```python
     data = ksa.summary(model, bits=8)
-    data.ratio("energy_nj")     # energy beside the multiplicative twin
+    data.ratio("energy_nj")     # energy of the arithmetic beside the multiplicative twin
     json.dumps(data.to_dict())
     ```
     """
     check_bits(bits)
-    check_accounting(accounting)
+    where = hardware(target)
+    check_target(where, bits, accounting)
     counts = count_operations(model, input_shape)
     result = ModelSummary(
         model_name=counts.model_name,
         bits=bits,
         accounting=accounting,
-        rows=tuple(_row(row, bits, accounting) for row in counts.rows),
-        totals=_totals(counts, bits, accounting),
-        twin=_totals(counts.multiplicative_twin(), bits, accounting),
+        target=where.name,
+        rows=tuple(_row(row, where, bits, accounting) for row in counts.rows),
+        totals=_totals(counts, where, bits, accounting),
+        twin=_totals(counts.multiplicative_twin(), where, bits, accounting),
         not_counted=counts.not_counted,
     )
     if verbose:
@@ -71,23 +82,41 @@ def summary(
     return result
 
 
-def _totals(
-    counted: LayerOperations | OperationCounts, bits: int, accounting: Accounting
+def _totals(counts: OperationCounts, target: Hardware, bits: int, accounting: Accounting) -> Any:
+    rows = [_figures(row, target, bits, accounting) for row in counts.rows]
+    totals = {
+        field.name: _sum([getattr(row, field.name) for row in rows])
+        for field in fields(SummaryTotals)
+    }
+    return SummaryTotals(**{**totals, "ram": ram(counts.live, bits)})
+
+
+def _sum(values: list[Any]) -> Any:
+    return None if None in values else sum(values)
+
+
+def _figures(
+    row: LayerOperations, target: Hardware, bits: int, accounting: Accounting
 ) -> SummaryTotals:
-    operations = counted.charged_operations(accounting)
+    operations = row.charged_operations(accounting)
+    arithmetic, memory = row_energy_nj(row, target, bits, accounting)
     return SummaryTotals(
-        parameters=counted.parameters,
-        size_bytes=counted.size_bits(bits) / 8,
+        parameters=row.parameters,
+        size_bytes=row.size_bits(bits) / 8,
         multiply=operations.multiply,
         add=operations.add,
         shift=operations.shift,
-        energy_nj=energy_pj(counted, bits, accounting) / 1000,
+        energy_nj=arithmetic,
+        memory_nj=memory,
+        instructions=target.instructions.count(row) if target.instructions else None,
+        flash=row_flash(row, target, bits),
+        ram=ram(row.live, bits),
     )
 
 
-def _row(row: LayerOperations, bits: int, accounting: Accounting) -> SummaryRow:
+def _row(row: LayerOperations, target: Hardware, bits: int, accounting: Accounting) -> SummaryRow:
     return SummaryRow(
-        **asdict(_totals(row, bits, accounting)),
+        **asdict(_figures(row, target, bits, accounting)),
         name=row.name,
         class_name=row.class_name,
         operator=row.operator,

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Call:
     """One call of a layer, or of a Keras operation such as the `+` of two tensors."""
 
@@ -28,6 +28,8 @@ class Call:
     # Numbers of the tensors that are read and written; a tensor has one number all over the model.
     reads: tuple[int, ...] = ()
     writes: tuple[int, ...] = ()
+    # Positional and named arguments, as symbolic tensors, for rules to which their places matter.
+    arguments: tuple[Any, dict[str, Any]] = ((), {})
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -164,6 +166,7 @@ class _Tracer:
                 _shapes(outputs),
                 reads=self.numbers((args, kwargs)),
                 writes=self.numbers(outputs),
+                arguments=(args, kwargs),
             )
         )
         return outputs

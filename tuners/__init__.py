@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from keras_shiftadd.tuners._plot_architecture import plot_architecture
     from keras_shiftadd.tuners._plot_history import plot_history
     from keras_shiftadd.tuners._plot_pareto import plot_pareto
+    from keras_shiftadd.tuners.hybrid_oracle import HybridOracle
     from keras_shiftadd.tuners.hybrid_space import HybridSpace
     from keras_shiftadd.tuners.pareto import pareto_front
 
 __all__ = [
+    "HybridOracle",
     "HybridSpace",
     "pareto_front",
     "plot_architecture",
@@ -22,6 +24,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "HybridOracle": "keras_shiftadd.tuners.hybrid_oracle",
     "HybridSpace": "keras_shiftadd.tuners.hybrid_space",
     "pareto_front": "keras_shiftadd.tuners.pareto",
     "plot_architecture": "keras_shiftadd.tuners._plot_architecture",

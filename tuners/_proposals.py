@@ -1,0 +1,129 @@
+"""What a search has proposed: each trial's architecture, its costs and where it comes from."""
+
+import dataclasses
+import json
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from keras_shiftadd.tuners._enumeration import all_architectures
+from keras_shiftadd.tuners._evolution import Candidate, Result, Strategy
+from keras_shiftadd.tuners._feasible import fit
+from keras_shiftadd.tuners._genes import Architecture, Values
+
+if TYPE_CHECKING:
+    from keras_shiftadd.cost import Budget
+    from keras_shiftadd.tuners.hybrid_space import HybridSpace
+
+# Draws of one proposal before a small space is listed, and before a large one is given up.
+_DRAWS = 250
+_LAST_DRAWS = 1000
+# Architectures of a space that is small enough to be listed.
+_LISTED = 20_000
+
+
+class Proposals:
+    """The proposals of a search, each within the budget and unlike the others.
+
+    Args:
+        space: `HybridSpace`.
+        budget: `Budget` that all keep.
+        strategy: how candidates are made.
+    """
+
+    def __init__(self, space: "HybridSpace", budget: "Budget", strategy: Strategy) -> None:
+        self._space = space
+        self._budget = budget
+        self._strategy = strategy
+        self._records: dict[str, dict[str, Any]] = {}
+        self._keys: set[str] = set()
+        self._listed: list[tuple[str, Candidate]] | None = None
+
+    def propose(
+        self, trial_id: str, seed: int, index: int, results: Sequence[Result]
+    ) -> Values | None:
+        """The values of a new trial; None where nothing new is left.
+
+        Each proposal has a generator of its own, so it depends on nothing but its arguments and
+        the proposals before it.
+        """
+        rng = random.Random(f"{seed}:{index}")
+        candidates = self._strategy.candidates(self._space, results, index, rng)
+        for draw, candidate in enumerate(candidates):
+            if draw == _DRAWS:
+                listed = self._from_list(rng)
+                if self._listed is not None:
+                    return self._accept(trial_id, *listed) if listed else None
+            if draw == _DRAWS + _LAST_DRAWS:
+                return None
+            architecture = fit(self._space, candidate.architecture, self._budget, rng)
+            if architecture is None:
+                continue
+            key = self._key(architecture)
+            if key not in self._keys:
+                return self._accept(trial_id, key, candidate._replace(architecture=architecture))
+        return None
+
+    def restore(self, trial_id: str, values: Values, entry: dict[str, Any] | None) -> None:
+        """Takes a trial over that an earlier process proposed.
+
+        Args:
+            trial_id: its id.
+            values: its hyperparameters.
+            entry: what `state` holds of it, if anything.
+        """
+        architecture = self._space.architecture(values)
+        self._keys.add(self._key(architecture))
+        record = {"origin": "random", "parents": [], "cost": None, **(entry or {})}
+        record |= {"trial_id": trial_id, "architecture": architecture}
+        if record["cost"] is None:
+            record["cost"] = self._cost(architecture)
+        self._records[trial_id] = record
+
+    def record(self, trial_id: str) -> dict[str, Any]:
+        """A trial's id, architecture, cost, origin and parents."""
+        return self._records[trial_id]
+
+    def state(self) -> list[dict[str, Any]]:
+        """What `restore` takes, without the architectures: the trials' own files hold those."""
+        return [
+            {key: value for key, value in record.items() if key != "architecture"}
+            for record in self._records.values()
+        ]
+
+    def clear(self) -> None:
+        """Forgets all proposals."""
+        self._records, self._keys, self._listed = {}, set(), None
+
+    def _accept(self, trial_id: str, key: str, candidate: Candidate) -> Values:
+        self._keys.add(key)
+        self._records[trial_id] = {
+            "trial_id": trial_id,
+            "architecture": candidate.architecture,
+            "cost": self._cost(candidate.architecture),
+            "origin": candidate.origin,
+            "parents": list(candidate.parents),
+        }
+        return self._space.values(candidate.architecture)
+
+    def _from_list(self, rng: random.Random) -> tuple[str, Candidate] | None:
+        """One of what is left of a small space; sets `_listed` if the space is small."""
+        if self._listed is None:
+            found = all_architectures(self._space, _LISTED)
+            if found is None:
+                return None
+            unique = {self._key(architecture): architecture for architecture in found}
+            self._listed = [
+                (key, Candidate(architecture, "random"))
+                for key, architecture in unique.items()
+                if self._budget.allows(self._space.cost(architecture, self._budget))
+            ]
+        left = [entry for entry in self._listed if entry[0] not in self._keys]
+        return rng.choice(left) if left else None
+
+    def _key(self, architecture: Architecture) -> str:
+        return json.dumps(self._space.values(architecture), sort_keys=True)
+
+    def _cost(self, architecture: Architecture) -> dict[str, float | None]:
+        cost = dataclasses.asdict(self._space.cost(architecture, self._budget))
+        return {name: cost[name] for name in ("energy_uj", "instructions", "flash", "ram")}

@@ -13,14 +13,15 @@ def add_command(commands: Any) -> None:
         commands,
         "summary",
         _run,
-        summary="operations, size and energy of a model, layer by layer",
+        summary="operations, size, energy and memory of a model, layer by layer",
         description=(
             "Print what each layer of a saved model does at inference (multiplications,\n"
-            "additions, shifts), its size and the energy of its arithmetic, beside the same\n"
-            "architecture with ordinary convolutions."
+            "additions, shifts), its size, its energy or its instructions on a target, and the\n"
+            "RAM of its activations, beside the same architecture with ordinary convolutions."
         ),
         example=(
             "  keras-shiftadd summary gestures.keras\n"
+            "  keras-shiftadd summary gestures.keras --target cortex-m4\n"
             "  keras-shiftadd summary gestures.keras --bits 16 --json > gestures.json"
         ),
     )
@@ -38,6 +39,13 @@ def add_command(commands: Any) -> None:
         default="fair",
         help="fair: all operations that are done (default); paper: as the papers charge them, "
         "without accumulation and with depthwise layers as dense ones",
+    )
+    parser.add_argument(
+        "--target",
+        metavar="NAME",
+        default="asic-45nm",
+        help="hardware: asic-45nm (default), asic-45nm-arithmetic or fpga-zc706 for energies; "
+        "cortex-m4, cortex-m0 or rv32i for executed instructions",
     )
     parser.add_argument(
         "--input-shape",
@@ -72,6 +80,7 @@ def _run(options: argparse.Namespace) -> int:
         accounting=options.accounting,
         input_shape=options.input_shape,
         verbose=False,
+        target=options.target,
     )
     print(json.dumps(result.to_dict(), indent=2) if options.json else result)
     return 0

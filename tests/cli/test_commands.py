@@ -42,6 +42,25 @@ def test_summary_of_a_model_with_open_sizes_takes_input_shape(open_model_file, c
     assert json.loads(capsys.readouterr().out)["totals"]["multiply"] == 36 * 9 * 2 * 4
 
 
+def test_summary_for_a_processor_shows_its_instructions(model_file, capsys):
+    assert main(["summary", str(model_file), "--target", "rv32i"]) == 0
+    expected = ksa.summary(ksa.load_model(model_file), target="rv32i", verbose=False)
+    assert capsys.readouterr().out == f"{expected}\n"
+
+
+def test_summary_for_an_unknown_target_names_the_known_ones(model_file, capsys):
+    assert main(["summary", str(model_file), "--target", "abacus"]) == 2
+    message = one_error_line(capsys)
+    assert all(name in message for name in ksa.cost.HARDWARE)
+
+
+def test_help_of_summary_names_every_target(capsys):
+    with pytest.raises(SystemExit):
+        main(["summary", "--help"])
+    text = capsys.readouterr().out
+    assert all(name in text for name in ksa.cost.HARDWARE)
+
+
 class TestExport:
     @pytest.fixture(autouse=True)
     def _needs_litert(self):

@@ -60,7 +60,8 @@ def test_model_of_ordinary_layers_is_its_own_twin():
 
 
 def test_totals_are_the_sums_of_the_rows(data):
-    for figure in ("parameters", "size_bytes", "multiply", "add", "shift", "energy_nj"):
+    added = ("parameters", "size_bytes", "multiply", "add", "shift", "energy_nj", "memory_nj")
+    for figure in (*added, "flash"):
         total = sum(getattr(row, figure) for row in data.rows)
         assert getattr(data.totals, figure) == pytest.approx(total)
 
@@ -93,21 +94,25 @@ def test_table_has_a_row_a_layer_totals_twin_and_units(data, capsys):
     assert printed == f"{data}\n"
     lines = {line.split()[0]: line for line in printed.splitlines() if line.split()}
     assert lines["middle"].split() == [
-        "middle", "shift", "16x16x16", "1.15k", "5", "0.70", "0", "295k", "295k", "15.9",
+        "middle", "shift", "16x16x16", "1.15k", "5", "0.70", "0", "295k", "295k", "15.9", "2.48",
+        "6.00",
     ]  # fmt: skip
     assert lines["norm"].split()[1:3] == ["BatchNormalization", "16x16x8"]
     assert {"Total", "With", "Ratio"} <= set(lines)
-    assert lines["Layer"].split()[-1] == "nJ"
-    assert "memory traffic not included" in printed
+    assert lines["Layer"].split()[-4:] == ["nJ", "Mem", "uJ", "RAM"]
+    assert "On asic-45nm, an inference: " in printed
 
 
-def test_table_fits_a_terminal_of_100_columns():
+@pytest.mark.parametrize("target", ksa.cost.HARDWARE)
+def test_table_fits_a_terminal_of_100_columns(target):
     inner = keras.Sequential(
         [keras.Input((128, 128, 64)), layers.SeparableConv2D(64, 3, name="n" * 60)], name="m" * 60
     )
     inputs = keras.Input((128, 128, 64))
     x = layers.GlobalAveragePooling2D(name="g" * 70)(layers.LayerNormalization()(inner(inputs)))
-    text = str(ksa.summary(keras.Model(inputs, x), bits=32, verbose=False))
+    model = keras.Model(inputs, x)
+    bits = max(ksa.cost.hardware(target).word_bits)
+    text = str(ksa.summary(model, bits=bits, target=target, verbose=False))
     assert max(len(line) for line in text.splitlines()) <= 100
 
 
@@ -117,7 +122,7 @@ def test_large_energies_are_in_microjoule():
     data = ksa.summary(model, bits=32, verbose=False)
     assert data.totals.energy_nj > 10_000
     header = str(data).splitlines()[1]
-    assert header.split()[-1] == "uJ"
+    assert header.split()[-4:] == ["uJ", "Mem", "uJ", "RAM"]
 
 
 def test_layers_not_counted_are_named_below_the_table():
@@ -125,7 +130,7 @@ def test_layers_not_counted_are_named_below_the_table():
     text = str(ksa.summary(model, verbose=False))
     table, below = text.split("Not counted:")
     row = next(line for line in table.splitlines() if line.startswith("memory"))
-    assert row.split()[-4:] == ["?"] * 4
+    assert row.split()[-6:-1] == ["?"] * 5
     assert "memory (GRU)" in below
 
 
@@ -149,7 +154,45 @@ def test_paper_accounting_favours_the_adder():
     assert "paper accounting" in str(paper)
 
 
-@pytest.mark.parametrize("arguments", [{"bits": 7}, {"accounting": "mine"}])
+def test_totals_are_the_estimate():
+    counts = ksa.cost.count_operations(hybrid_model())
+    for target in ksa.cost.HARDWARE:
+        totals = ksa.summary(hybrid_model(), target=target, verbose=False).totals
+        cost = ksa.cost.estimate(counts, target)
+        assert (totals.flash, totals.ram) == (cost.flash, cost.ram)
+        assert totals.instructions == pytest.approx(cost.instructions)
+        energy = None
+        if totals.energy_nj is not None:
+            energy = pytest.approx((totals.energy_nj + (totals.memory_nj or 0)) / 1000)
+        assert cost.energy_uj == energy
+
+
+def test_energy_is_that_of_the_arithmetic(data):
+    counts = ksa.cost.count_operations(hybrid_model())
+    assert data.totals.energy_nj == pytest.approx(ksa.cost.energy_pj(counts) / 1000)
+
+
+def test_processor_shows_instructions_in_the_place_of_energies():
+    data = ksa.summary(hybrid_model(), target="cortex-m4", verbose=False)
+    header = str(data).splitlines()[1]
+    assert header.split()[-2:] == ["Instr", "RAM"]
+    assert "nJ" not in header
+    assert data.ratio("energy_nj") is None
+    assert data.ratio("instructions") < 1
+
+
+def test_target_without_memory_says_so():
+    text = str(ksa.summary(ordinary_model(), target="fpga-zc706", verbose=False))
+    assert "Mem uJ" not in text
+    assert "memory traffic not included" in text
+
+
+def test_paper_accounting_of_a_processor_is_refused():
+    with pytest.raises(ValueError, match="'cortex-m0'"):
+        ksa.summary(ordinary_model(), accounting="paper", target="cortex-m0")
+
+
+@pytest.mark.parametrize("arguments", [{"bits": 7}, {"accounting": "mine"}, {"target": "abacus"}])
 def test_unknown_arguments_are_refused(arguments):
     (name,) = arguments
     with pytest.raises(ValueError, match=name):

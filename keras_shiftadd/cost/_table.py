@@ -11,7 +11,6 @@ from keras_shiftadd.cost._targets import HARDWARE
 _WIDTH = 100
 # Narrowest and widest second columns; the first takes what the others leave.
 _KIND_WIDTHS = 13, 20
-_NAME_WIDTH = 22
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,9 @@ def format_summary(summary: ModelSummary) -> str:
             widths[i] = max(widths[i], len(cell))
     room = _WIDTH - sum(widths[2:]) - len(widths) + 1
     narrow, wide = _KIND_WIDTHS
-    widths[1] = min(widths[1], wide, max(narrow, room - max(widths[0], _NAME_WIDTH)))
-    widths[0] = min(max(widths[0], _NAME_WIDTH), room - widths[1])
+    widths[1] = min(widths[1], wide, max(narrow, room - widths[0]))
+    widths[0] = min(widths[0], room - widths[1])
+    widths[0] += max(0, max(len(foot[0]) for foot in feet) - sum(widths[:3]) - 2)
     rule = "-" * (sum(widths) + len(widths) - 1)
     lines = [f"Model {summary.model_name!r}", _line(titles, widths), rule]
     lines += [_line(cells, widths) for cells in body]

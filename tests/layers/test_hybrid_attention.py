@@ -145,21 +145,23 @@ def project(layer, place, x, mask, training):
     return (y - mean) / np.sqrt(variance + normalization.epsilon) * gamma + beta
 
 
-def attend(layer, query, value, key, masks=(None, None), training=False):
+def attend(layer, query, value, key, masks=(None, None, None), training=False):
     """What the layer should return, in NumPy float64."""
-    masks = dict(zip(PLACES, (masks[0], masks[1], masks[1], masks[0]), strict=True))
+    query_mask, value_mask, key_mask = masks
+    masks = dict(zip(PLACES, (query_mask, key_mask, value_mask, query_mask), strict=True))
     q, k, v = (
         project(layer, place, x, masks[place], training)
         for place, x in (("query", query), ("key", key), ("value", value))
     )
     q, k, v = (x.reshape(*x.shape[:2], layer.num_heads, -1) for x in (q, k, v))
     scores = np.einsum("bthc,bshc->bhts", q, k) / np.sqrt(layer.key_dim)
-    if masks["key"] is not None:
-        scores = np.where(masks["key"][:, None, None], scores, -np.inf)
+    for mask in (value_mask, key_mask):
+        if mask is not None:
+            scores = np.where(mask[:, None, None], scores, -np.inf)
     scores = np.exp(scores - scores.max(-1, keepdims=True))
     scores /= scores.sum(-1, keepdims=True)
-    if masks["query"] is not None:
-        scores = np.where(masks["query"][:, None, :, None], scores, 0)
+    if query_mask is not None:
+        scores = np.where(query_mask[:, None, :, None], scores, 0)
     mixed = np.einsum("bhts,bshc->bthc", scores, v).reshape(*query.shape[:2], -1)
     return project(layer, "output", mixed, masks["output"], training)
 
@@ -198,13 +200,22 @@ def test_masked_positions_take_no_part_in_scores_and_statistics(tensors, rng):
     layer = with_statistics(built(L.HybridAttention(2, 3, projection="adder"), tensors), rng)
     query_mask = np.arange(5) < np.array([[5], [3], [4], [1]])
     value_mask = np.arange(6) < np.array([[2], [6], [5], [3]])
-    outputs = layer(
-        **tensors, query_mask=query_mask, value_mask=value_mask, key_mask=value_mask, training=True
-    )
-    wanted = attend(layer, **tensors, masks=(query_mask, value_mask), training=True)
+    key_mask = np.arange(6) < np.array([[4], [5], [6], [1]])
+    masks = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask}
+    outputs = layer(**tensors, **masks, training=True)
+    wanted = attend(layer, **tensors, masks=tuple(masks.values()), training=True)
     np.testing.assert_allclose(
         numpy_of(outputs)[query_mask], wanted[query_mask], atol=2e-5 * np.abs(wanted).max()
     )
+
+
+def test_the_mask_of_the_value_is_that_of_a_key_that_is_not_given(tensors):
+    layer = L.HybridAttention(2, 3, projection="adder")
+    mask = np.arange(6) < np.array([[2], [6], [5], [3]])
+    query, value = tensors["query"], tensors["value"]
+    alone = layer(query, value, value_mask=mask, training=True)
+    both = layer(query, value, value, value_mask=mask, key_mask=mask, training=True)
+    np.testing.assert_allclose(numpy_of(alone), numpy_of(both), atol=1e-5)
 
 
 # --- Masks that come with the tensors

@@ -181,7 +181,7 @@ def _add_call(row: LayerOperations, other: LayerOperations) -> LayerOperations:
         calls=row.calls + other.calls,
         counted=row.counted and other.counted,
         twin_steps=twin,
-        moved=Moved(row.moved.read + other.moved.read, row.moved.written + other.moved.written),
+        moved=row.moved + other.moved,
         live=max(row.live, other.live),
         twin_live=max(row.twin_live or 0, other.twin_live or 0),
     )

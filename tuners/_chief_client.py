@@ -154,7 +154,7 @@ class ChiefClient:
             self._trial_over.set()
 
     def _send_signs(self, trial_id: str, over: threading.Event) -> None:
-        import grpc  # type: ignore[import-untyped]
+        import grpc
 
         while not over.wait(self._sign_seconds):
             if self._is_there():

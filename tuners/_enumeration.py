@@ -1,4 +1,4 @@
-"""All architectures of a small space, for the end of a search that has tried nearly all."""
+"""Lists of architectures, for a search that has tried nearly all of them."""
 
 import itertools
 from collections.abc import Iterator
@@ -19,6 +19,16 @@ def all_architectures(space: "HybridSpace", most: int) -> list[Architecture] | N
     if len(found) > most:
         return None
     return [space.architecture(values) for values in found]
+
+
+def neighbours(space: "HybridSpace", architecture: Architecture) -> Iterator[Architecture]:
+    """Yields what differs from an architecture in one choice."""
+    values = space.values(architecture)
+    for gene in space.genes:
+        if gene.name in values:
+            for choice in gene.choices:
+                if choice != values[gene.name]:
+                    yield space.architecture({**values, gene.name: choice})
 
 
 def _assignments(genes: tuple[Gene, ...], first: int, values: Values) -> Iterator[Values]:

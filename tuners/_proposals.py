@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from keras_shiftadd.tuners._enumeration import all_architectures
+from keras_shiftadd.tuners._enumeration import all_architectures, neighbours
 from keras_shiftadd.tuners._evolution import Candidate, Result, Strategy
 from keras_shiftadd.tuners._feasible import fit
 from keras_shiftadd.tuners._genes import Architecture, Values
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from keras_shiftadd.cost import Budget
     from keras_shiftadd.tuners.hybrid_space import HybridSpace
 
-# Draws of one proposal before a small space is listed, and before a large one is given up.
+# Draws of one proposal before it is looked for among what is left.
 _DRAWS = 250
-_LAST_DRAWS = 1000
 # Architectures of a space that is small enough to be listed.
 _LISTED = 20_000
 
@@ -51,11 +50,10 @@ class Proposals:
         candidates = self._strategy.candidates(self._space, results, index, rng)
         for draw, candidate in enumerate(candidates):
             if draw == _DRAWS:
-                listed = self._from_list(rng)
-                if self._listed is not None:
-                    return self._accept(trial_id, *listed) if listed else None
-            if draw == _DRAWS + _LAST_DRAWS:
-                return None
+                left = self._from_list(rng)
+                if self._listed is None:
+                    left = self._beside_tried(rng)
+                return self._accept(trial_id, *left) if left else None
             architecture = fit(self._space, candidate.architecture, self._budget, rng)
             if architecture is None:
                 continue
@@ -116,10 +114,22 @@ class Proposals:
             self._listed = [
                 (key, Candidate(architecture, "random"))
                 for key, architecture in unique.items()
-                if self._budget.allows(self._space.cost(architecture, self._budget))
+                if self._allows(architecture)
             ]
         left = [entry for entry in self._listed if entry[0] not in self._keys]
         return rng.choice(left) if left else None
+
+    def _beside_tried(self, rng: random.Random) -> tuple[str, Candidate] | None:
+        """One that differs from a trial in one choice: few draws fit in a tight budget."""
+        for trial_id in rng.sample(list(self._records), len(self._records)):
+            for architecture in neighbours(self._space, self._records[trial_id]["architecture"]):
+                key = self._key(architecture)
+                if key not in self._keys and self._allows(architecture):
+                    return key, Candidate(architecture, "mutation", (trial_id,))
+        return None
+
+    def _allows(self, architecture: Architecture) -> bool:
+        return self._budget.allows(self._space.cost(architecture, self._budget))
 
     def _key(self, architecture: Architecture) -> str:
         return json.dumps(self._space.values(architecture), sort_keys=True)

@@ -1,0 +1,88 @@
+"""A tuner whose trials take no training: the score is a function of the architecture.
+
+As a program it runs one search, or one process of it, as KERASTUNER_* say:
+
+    python score_tuner.py FOLDER [--trials 20] [--seconds 0] [--seed 1] [--kill-at N]
+
+A line for each run of a trial goes to FOLDER/runs.txt.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import signal
+import time
+
+import keras_tuner
+from priced_space import score, tiny_space
+
+from keras_shiftadd.tuners import HybridOracle
+from keras_shiftadd.tuners._worker_loop import WorkerLoop
+
+
+class ScoreTuner(WorkerLoop, keras_tuner.Tuner):
+    """Gives a trial's score after `seconds` of sleep."""
+
+    def run_trial(self, trial, seconds=0.0, runs=None, kill_at=None, **kwargs):
+        architecture = self._own_oracle.space.architecture(trial.hyperparameters)
+        if runs is not None:
+            with runs.open("a") as file:
+                file.write(f"{self.tuner_id} {trial.trial_id}\n")
+        if kill_at == int(trial.trial_id):
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(seconds)
+        return {"score": score(architecture), "twice": 2 * score(architecture)}
+
+
+def make_tuner(folder, trials=20, seed=1, overwrite=False, chief_timeout=60.0, **options):
+    """A tuner with the project FOLDER/search."""
+    oracle = HybridOracle(
+        tiny_space(),
+        keras_tuner.Objective("score", "max"),
+        max_trials=trials,
+        population_size=5,
+        num_parents=3,
+        seed=seed,
+        **options,
+    )
+    return ScoreTuner(
+        oracle,
+        directory=str(folder),
+        project_name="search",
+        overwrite=overwrite,
+        chief_timeout=chief_timeout,
+    )
+
+
+def outcome(oracle):
+    """What a search has found, in plain values that can be compared."""
+    state = json.loads(json.dumps(oracle.get_state()["hybrid"]))
+    return {
+        "history": oracle.history(),
+        "population": state["population"],
+        "pareto_front": state["pareto_front"],
+        "proposals": state["proposals"],
+        "ended": len(oracle.end_order),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=0.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kill-at", type=int)
+    parser.add_argument("--trial-timeout", type=float)
+    options = parser.parse_args()
+    tuner = make_tuner(
+        options.folder, options.trials, options.seed, trial_timeout=options.trial_timeout
+    )
+    runs = options.folder / "runs.txt"
+    tuner.search(seconds=options.seconds, runs=runs, kill_at=options.kill_at, verbose=0)
+    print(f"{tuner.tuner_id}: {len(tuner.oracle.end_order)} trials have ended")
+
+
+if __name__ == "__main__":
+    main()

@@ -114,7 +114,9 @@ def test_one_training_step_equals_that_of_keras(x, rng):
     for layer in (theirs, ours):
         inputs = keras.Input((5, 6))
         model = keras.Model(inputs, layer(inputs, inputs))
-        model.compile(keras.optimizers.SGD(1.0), "mse", jit_compile=False)
+        # JAX is slow without compilation, the others are slow with it.
+        jit_compile = keras.backend.backend() == "jax"
+        model.compile(keras.optimizers.SGD(1.0), "mse", jit_compile=jit_compile)
         model.fit(x, targets, batch_size=4, verbose=0)
     for own, wanted in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_allclose(own, wanted.reshape(own.shape), atol=1e-5)
@@ -368,6 +370,12 @@ def test_dropout_acts_in_training_only_and_follows_its_seed(x):
     dropped = numpy_of(layer(x, x, training=True))
     assert np.abs(dropped - plain).max() > 1e-3
     np.testing.assert_array_equal(numpy_of(again(x, x, training=True)), dropped)
+
+
+def test_returned_scores_are_those_before_the_dropout(x):
+    layer = L.HybridAttention(2, 3, dropout=0.5)
+    _, scores = layer(x, x, return_attention_scores=True, training=True)
+    np.testing.assert_allclose(numpy_of(scores).sum(-1), 1, atol=1e-5)
 
 
 def test_a_regulariser_of_activities_reaches_the_loss_of_each_projection(tensors):

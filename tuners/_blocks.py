@@ -97,7 +97,7 @@ def _inverted_residual(x: Any, plan: BlockPlan, options: LayerOptions) -> Any:
         x = _attend(x, plan.width, plan.name, options)
         x = _normalize(x, f"{plan.name}_attend", relu=False)
     else:
-        assert plan.hidden_width is not None and plan.kernel_size is not None
+        assert plan.hidden_width is not None
         x = _pointwise(x, plan.hidden_width, plan.operator, f"{plan.name}_expand", options)
         x = _normalize(x, f"{plan.name}_expand", relu=True)
         x = _depthwise(x, plan, options)

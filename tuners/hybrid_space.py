@@ -298,6 +298,30 @@ class HybridSpace:
         """
         return self._finish({}, lambda gene: rng.choice(gene.choices), rng)
 
+    def extreme(self, rng: random.Random, largest: bool) -> Architecture:
+        """The largest or the smallest network.
+
+        Args:
+            rng: `random.Random`, for the operators of the smallest one and where `total_depth`
+                leaves a choice.
+            largest: Whether it has all widths, depths, kernel sizes and expansions at their
+                largest and multiplies (the first operator) everywhere, or has them at their
+                smallest and random operators.
+
+        Returns:
+            An architecture.
+        """
+
+        def choose(gene: Gene) -> Value:
+            if isinstance(gene.choices[0], str):
+                return gene.choices[0] if largest else rng.choice(gene.choices)
+            wide = largest
+            if self.block == "bottleneck" and gene.name.endswith("expansion"):
+                wide = not largest  # the channels inside are divided by it
+            return gene.choices[-1 if wide else 0]
+
+        return self._finish({}, choose, rng)
+
     def mutate(
         self, architecture: Architecture, rng: random.Random, probability: float
     ) -> Architecture:

@@ -1,0 +1,72 @@
+"""Architectures as integers, which a compiled supernet reads at run time."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from keras_shiftadd.tuners._genes import Architecture
+
+if TYPE_CHECKING:
+    from keras_shiftadd.tuners.hybrid_space import HybridSpace
+
+
+class Column(NamedTuple):
+    """Where the integers of a block stand."""
+
+    branch: int = 0
+    operator: int = 1
+    kernel_size: int = 2
+    in_width: int = 3
+    hidden_width: int = 4
+    width: int = 5
+
+
+COLUMNS = Column()
+
+
+def branches(operators: Sequence[str], kernel_sizes: Sequence[int]) -> list[str]:
+    """What a block of a supernet can do, a branch each.
+
+    Convolution and shift are one branch: they differ in the weights only. An adder layer cannot
+    mask the taps of a smaller window (a masked weight still has a distance), so each window has a
+    branch of its own.
+    """
+    result = ["skip"]
+    if {"conv", "shift"} & set(operators):
+        result.append("convolution")
+    if "adder" in operators:
+        result += [f"adder{size}" for size in kernel_sizes]
+    if "attention" in operators:
+        result.append("attention")
+    return result
+
+
+def encode(space: "HybridSpace", architecture: Architecture) -> np.ndarray:
+    """The integers of an architecture: int32 `(positions, len(Column))`.
+
+    A position is a block of the deepest network of the space; positions that the architecture
+    does not use have the branch "skip".
+    """
+    rows = []
+    plans = iter(space.plan(architecture))
+    for i, stage in enumerate(architecture["stages"]):
+        for j in range(space.depths[i][-1]):
+            row = [0] * len(COLUMNS)
+            if j < len(stage["blocks"]):
+                plan = next(plans)
+                named = plan.operator
+                if named in ("conv", "shift"):
+                    named = "convolution"
+                elif named == "adder":
+                    named = f"adder{plan.kernel_size}"
+                operators = space.block_operators(i, j)
+                row[COLUMNS.branch] = branches(operators, space.kernel_sizes).index(named)
+                row[COLUMNS.operator] = space.operators.index(plan.operator)
+                if plan.kernel_size is not None:
+                    row[COLUMNS.kernel_size] = space.kernel_sizes.index(plan.kernel_size)
+                row[COLUMNS.in_width] = plan.in_width
+                row[COLUMNS.hidden_width] = plan.hidden_width or 0
+                row[COLUMNS.width] = plan.width
+            rows.append(row)
+    return np.asarray(rows, np.int32)

@@ -64,10 +64,11 @@ _TARGETS = (
     Hardware(
         name="fpga-zc706",
         description="Xilinx Zynq-7000 ZC706 FPGA board: the arithmetic alone",
-        source="You et al., ShiftAddNet, NeurIPS 2020, table of unit energies (FP32 multiply and "
-        "add, FIX32 shift, FIX8). Quoted; of these figures the ratio 19.6 : 0.1 = 196 of FIX32 "
-        "multiply to add and shift was checked against a second page of the authors. Nothing is "
-        "published for 16 bits, nor for memory, so neither is offered.",
+        source="You et al., ShiftAddNet, NeurIPS 2020: unit energies of multiply, add and shift "
+        "on a ZYNQ-7 ZC706, FP32 multiply and add, FIX32 shift, and FIX8. They were not read again "
+        "in the paper; checked is that FIX32 multiplications take 196 times an addition or a shift "
+        "(19.6 : 0.1), which the authors state elsewhere. Nothing is known for 16 bits, nor for "
+        "memory, so neither is offered.",
         energy_pj={
             8: {"multiply": 0.2, "add": 0.1, "shift": 0.025},
             32: {"multiply": 18.8, "add": 0.4, "shift": 0.1},

@@ -127,9 +127,9 @@ def test_paper_accounting_is_within_10_percent_of_the_published_layers(
     assert cost.energy_uj / 1000 == pytest.approx(published_mj, rel=0.1)
 
 
-def test_paper_accounting_reproduces_the_published_ratio_of_networks():
-    # ShiftAddAug, CIFAR-100: 1.726 with convolutions, 0.536 with shifts, FP32. The network is a
-    # MobileNetV2 of width 0.35; its first layer and its classifier stay convolutions.
+def test_paper_accounting_comes_near_the_published_ratio_of_networks():
+    # ShiftAddAug, CIFAR-100: 1.726 with convolutions, 0.536 with shifts. The network here has the
+    # blocks of its MobileNetV2 of width 0.35, fewer of them.
     def network(depthwise, pointwise):
         x = inputs = keras.Input((64, 64, 3))
         x = layers.Conv2D(16, 3, strides=2, **PLAIN)(x)
@@ -143,7 +143,7 @@ def test_paper_accounting_reproduces_the_published_ratio_of_networks():
     conv = network(layers.DepthwiseConv2D, layers.Conv2D)
     shift = network(ksa.layers.ShiftDepthwiseConv2D, ksa.layers.ShiftConv2D)
     energies = [estimate(x, bits=32, accounting="paper").energy_uj for x in (conv, shift)]
-    assert energies[0] / energies[1] == pytest.approx(1.726 / 0.536, rel=0.15)
+    assert energies[0] / energies[1] == pytest.approx(1.726 / 0.536, rel=0.05)
 
 
 def test_papers_charge_an_adder_layer_no_memory_but_registers():

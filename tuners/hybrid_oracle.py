@@ -235,6 +235,7 @@ class HybridOracle(keras_tuner.Oracle):
                 return self._refuse(tuner_id)
             if trial.status == TrialStatus.STOPPED:
                 return self._refuse(tuner_id)
+            self._leave_conditions_out(trial)
             return trial
 
     def update_trial(self, trial_id: str, metrics: dict[str, float], step: int = 0) -> Trial:
@@ -328,6 +329,20 @@ class HybridOracle(keras_tuner.Oracle):
         """
         with self._own_lock:
             return self._told_to_stop and not self.ongoing_trials and not self.tuner_ids
+
+    def _leave_conditions_out(self, trial: Trial) -> None:
+        """Lists the active hyperparameters of a trial only, as choices that always hold.
+
+        That is all a trial needs, makes messages small, and KerasTuner prints a line for each
+        condition that it sends.
+        """
+        values = trial.hyperparameters.values
+        active = keras_tuner.HyperParameters()
+        for gene in self.space.genes:
+            if gene.name in values:
+                active.Choice(gene.name, list(gene.choices))
+        active.values.update(values)
+        trial.hyperparameters = active
 
     def _known(self, trial_id: str) -> Trial:
         if trial_id not in self.trials:
@@ -530,6 +545,7 @@ class HybridOracle(keras_tuner.Oracle):
             running = {trial.trial_id for trial in self.ongoing_trials.values()}
             for trial_id in running:
                 self.trials[trial_id].status = TrialStatus.RUNNING
+                self._leave_conditions_out(self.trials[trial_id])
             left = [i for i in self.start_order if i not in ended and i not in running]
             # KerasTuner takes the last one first.
             self._retry_queue = left[::-1]

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Sequence
 
 from keras_shiftadd._version import __version__
-from keras_shiftadd.cli import _audit, _build, _export, _status, _summary
+from keras_shiftadd.cli import _audit, _build, _export, _search, _status, _summary
 
 PROGRAM = "keras-shiftadd"
 
@@ -18,11 +18,12 @@ examples:
   keras-shiftadd summary gestures.keras
   keras-shiftadd export gestures.keras --to tflite --calibration windows.npy
   keras-shiftadd audit gestures.tflite --assert-multiplication-free
+  keras-shiftadd search --workers 4 search.py
   keras-shiftadd status
   keras-shiftadd build
 
 'keras-shiftadd COMMAND --help' explains a command.
-exit status: 0 done; 1 a check that was asked for, or a build, failed; 2 bad usage or input.
+exit status: 0 done; 1 a check that was asked for, a build or a search failed; 2 bad usage or input.
 """
 
 
@@ -33,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after the command's name; `None` takes those of the process.
 
     Returns:
-        The exit status: 0 done, 1 a check that was asked for, or a build, failed, 2 bad input.
+        The exit status: 0 done, 1 a check that was asked for, a build or a search failed, 2 bad
+        input.
 
     Raises:
         SystemExit: after `--help` and `--version` (0) and on bad usage (2), as argparse does.
@@ -67,6 +69,6 @@ def _parser() -> argparse.ArgumentParser:
         "--traceback", action="store_true", help="show where in the code an error arose"
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (_summary, _export, _audit, _status, _build):
+    for command in (_summary, _export, _audit, _search, _status, _build):
         command.add_command(commands)
     return parser

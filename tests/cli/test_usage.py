@@ -16,7 +16,7 @@ def exit_status(*arguments):
     return stopped.value.code
 
 
-@pytest.mark.parametrize("command", ["summary", "export", "audit", "status", "build"])
+@pytest.mark.parametrize("command", ["summary", "export", "audit", "search", "status", "build"])
 def test_help_of_a_command_describes_it_and_gives_an_example(command, capsys):
     assert exit_status(command, "--help") == 0
     text = capsys.readouterr().out
@@ -28,7 +28,7 @@ def test_help_of_a_command_describes_it_and_gives_an_example(command, capsys):
 def test_help_names_every_command(capsys):
     assert exit_status("--help") == 0
     text = capsys.readouterr().out
-    for command in ("summary", "export", "audit", "status", "build"):
+    for command in ("summary", "export", "audit", "search", "status", "build"):
         assert f"  keras-shiftadd {command}" in text
 
 

@@ -2,12 +2,14 @@
 
 As a program it runs one search, or one process of it, as KERASTUNER_* say:
 
-    python score_tuner.py FOLDER [--trials 20] [--seconds 0] [--seed 1] [--kill-at N]
+    python score_tuner.py FOLDER [--trials 20] [--seconds 0] [--seed 1] [--kill-in-run N]
 
-A line for each run of a trial goes to FOLDER/runs.txt.
+A line for each run of a trial goes to FOLDER/runs.txt. With `--kill-in-run` the process kills
+itself in its N-th run, if it has not done so before (FOLDER/killed.txt).
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -24,13 +26,18 @@ from keras_shiftadd.tuners._worker_loop import WorkerLoop
 class ScoreTuner(WorkerLoop, keras_tuner.Tuner):
     """Gives a trial's score after `seconds` of sleep."""
 
-    def run_trial(self, trial, seconds=0.0, runs=None, kill_at=None, **kwargs):
+    run_number = 0
+
+    def run_trial(self, trial, seconds=0.0, folder=None, kill_in_run=None, **kwargs):
         architecture = self._own_oracle.space.architecture(trial.hyperparameters)
-        if runs is not None:
-            with runs.open("a") as file:
+        self.run_number += 1
+        if folder is not None:
+            with (folder / "runs.txt").open("a") as file:
                 file.write(f"{self.tuner_id} {trial.trial_id}\n")
-        if kill_at == int(trial.trial_id):
-            os.kill(os.getpid(), signal.SIGKILL)
+        if kill_in_run == self.run_number:
+            with contextlib.suppress(FileExistsError):
+                (folder / "killed.txt").open("x").close()
+                os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(seconds)
         return {"score": score(architecture), "twice": 2 * score(architecture)}
 
@@ -55,6 +62,13 @@ def make_tuner(folder, trials=20, seed=1, overwrite=False, chief_timeout=60.0, *
     )
 
 
+def runs(folder):
+    """(tuner_id, trial_id) of the runs so far."""
+    file = folder / "runs.txt"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [tuple(line.split()) for line in lines]
+
+
 def outcome(oracle):
     """What a search has found, in plain values that can be compared."""
     state = json.loads(json.dumps(oracle.get_state()["hybrid"]))
@@ -73,14 +87,18 @@ def main():
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kill-at", type=int)
+    parser.add_argument("--kill-in-run", type=int)
     parser.add_argument("--trial-timeout", type=float)
     options = parser.parse_args()
     tuner = make_tuner(
         options.folder, options.trials, options.seed, trial_timeout=options.trial_timeout
     )
-    runs = options.folder / "runs.txt"
-    tuner.search(seconds=options.seconds, runs=runs, kill_at=options.kill_at, verbose=0)
+    tuner.search(
+        seconds=options.seconds,
+        folder=options.folder,
+        kill_in_run=options.kill_in_run,
+        verbose=0,
+    )
     print(f"{tuner.tuner_id}: {len(tuner.oracle.end_order)} trials have ended")
 
 

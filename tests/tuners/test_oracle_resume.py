@@ -10,7 +10,7 @@ import sys
 import keras
 import pytest
 from priced_space import tiny_space
-from score_tuner import make_tuner, outcome
+from score_tuner import make_tuner, outcome, runs
 
 from keras_shiftadd.cost import Budget
 
@@ -69,14 +69,14 @@ def test_killed_again_and_again(tmp_path, monkeypatch, uninterrupted):
 
 
 @once
-@pytest.mark.parametrize("kill_at", [0, 6])
-def test_process_killed_during_a_trial(tmp_path, uninterrupted, kill_at):
-    command = [sys.executable, str(PROGRAM), str(tmp_path), "--trials", str(TRIALS)]
-    killed = subprocess.run([*command, "--kill-at", str(kill_at)], timeout=120, check=False)
+@pytest.mark.parametrize("run", [1, 7])
+def test_process_killed_during_a_trial(tmp_path, uninterrupted, run):
+    command = [sys.executable, PROGRAM, tmp_path, "--trials", str(TRIALS)]
+    killed = subprocess.run([*command, "--kill-in-run", str(run)], timeout=120, check=False)
     assert killed.returncode == -signal.SIGKILL
     subprocess.run(command, timeout=120, check=True)
-    runs = [line.split()[1] for line in (tmp_path / "runs.txt").read_text().splitlines()]
-    assert sorted(runs) == sorted([*map(str, range(TRIALS)), str(kill_at)])
+    begun = [trial_id for _, trial_id in runs(tmp_path)]
+    assert sorted(begun) == sorted([*map(str, range(TRIALS)), str(run - 1)])
     assert search(tmp_path) == uninterrupted
 
 

@@ -98,7 +98,9 @@ def adder_conv(x: Any, w: Any, window: Window, gradient: str) -> Any:
 
         return y, backward
 
-    return conv(x, w)
+    # The gradient refers to these tensors. Inside a branch of a tf.function it must find them in the
+    # branch itself, not in the graph around it.
+    return conv(tf.identity(x), tf.identity(w))
 
 
 @functools.cache

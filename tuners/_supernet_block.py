@@ -15,6 +15,7 @@ from keras_shiftadd.tuners._supernet_ops import (
     convolve,
     depthwise,
     normalize,
+    plain,
     pointwise,
     prefix_mask,
 )
@@ -152,7 +153,7 @@ class SupernetBlock(keras.layers.Layer):
         """For each place the kernel of each operator, made once for all runs of a step."""
         result: dict[str, dict[str, Any]] = {}
         for name, weights in self.kernels.items():
-            kernel = ops.convert_to_tensor(weights["kernel"])
+            kernel = plain(weights["kernel"])
             result[name] = {"conv": kernel}
             if "shift" in self.choices:
                 result[name]["shift"] = shiftadd_ops.round_to_power_of_two(

@@ -3,12 +3,19 @@
 Channels in use are a prefix. What is not in use is zero on its way from layer to layer.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_shiftadd.tuners._blocks import BATCH_NORM_EPSILON
+
+
+def plain(variable: Any) -> Any:
+    """The value of a variable; on TensorFlow `convert_to_tensor` would return a variable."""
+    tensor = ops.convert_to_tensor(variable)
+    return ops.cast(tensor, tensor.dtype)
 
 
 def prefix_mask(size: int, used: Any) -> Any:
@@ -87,6 +94,24 @@ def convolve(x: Any, kernel: Any, stride: int) -> Any:
         return ops.conv(x, kernel, strides=stride, padding="same", data_format="channels_last")
     patches = ops.concatenate([w for _, w in _windows(x, kernel.shape[:2], stride)], axis=-1)
     return ops.matmul(patches, ops.reshape(kernel, (-1, kernel.shape[-1])))
+
+
+def map_rows(function: Callable[..., Any], rows: Any, shared: Any) -> Any:
+    """`function(row, shared)` for each row of a tensor of known length, compiled once for all.
+
+    Args:
+        function: must use no other tensor that depends on weights.
+        rows: tensor whose first axis is gone through.
+        shared: structure of tensors, the same for all rows.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return ops.map(lambda row: function(row, shared), rows)
+    # TensorFlow cannot derive a branch inside of its loops, but that of a function, which it
+    # derives once. What the function would capture instead of being handed, it cannot derive.
+    import tensorflow as tf
+
+    run = tf.function(function, autograph=False)
+    return ops.stack([run(rows[i], shared) for i in range(rows.shape[0])])
 
 
 def _is_jax() -> bool:

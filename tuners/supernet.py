@@ -12,6 +12,7 @@ from keras_shiftadd.tuners._cut_out import cut_out
 from keras_shiftadd.tuners._encoding import COLUMNS, encode
 from keras_shiftadd.tuners._genes import Architecture
 from keras_shiftadd.tuners._supernet_block import SupernetBlock
+from keras_shiftadd.tuners._supernet_ops import map_rows
 from keras_shiftadd.tuners._supernet_stem import SupernetStem
 from keras_shiftadd.tuners.hybrid_space import HybridSpace
 
@@ -170,11 +171,15 @@ class Supernet(keras.Model):
             return self._run(x, self._choice, kernels, statistics)[0]
         drawn = self._draw()
         # One at a time, so that one sub-network is compiled for all of them.
-        logits = ops.map(lambda codes: self._run(x, codes, kernels, None)[0], drawn)
+        logits = map_rows(self._logits, drawn, (x, kernels))
         if self.sampling == "single_path":
             return logits
         largest = self._run(x, self._largest, kernels, None)[0]
         return ops.concatenate([ops.expand_dims(largest, 0), logits])
+
+    def _logits(self, codes: Any, shared: Any) -> Any:
+        x, kernels = shared
+        return self._run(x, codes, kernels, None)[0]
 
     def _draw(self) -> Any:
         """The random sub-networks of a training step, `(count, blocks, columns)`."""

@@ -1,0 +1,191 @@
+"""Do inherited weights rank sub-networks as training them alone does? Kendall's tau, by form.
+
+    python benchmarks/search_rank.py --json rank.json                      # gestures, all forms
+    python benchmarks/search_rank.py --json rank.json --form transport     # adds to the file
+    python benchmarks/search_rank.py --set keywords --data FILE.npz --json rank.json
+    python benchmarks/search_rank.py --render rank.json
+
+Random sub-networks of one space are trained alone, once; a supernet is trained for each form of
+weight sharing and each seed, and the same sub-networks are scored with its weights. Both scores
+are validation accuracies. What is in the JSON file already is not measured again.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import time
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import machine
+import numpy as np
+import search_data
+from search_statistics import kendall_tau, mean_and_deviation
+from search_training import accuracy, calibration_samples, train_alone, train_supernet
+
+import keras_shiftadd as ksa
+
+FORMS = ("transport", "binned", "gain", "none")
+OPERATORS = ("conv", "shift", "adder")
+
+
+def space_of(data: search_data.Data) -> Any:
+    """The space that all forms share."""
+    return ksa.tuners.HybridSpace(data.shape, data.classes, OPERATORS)
+
+
+def draw(space: Any, count: int) -> list[Any]:
+    """Random sub-networks, each once."""
+    rng, drawn = random.Random(0), []
+    while len(drawn) < count:
+        architecture = space.sample(rng)
+        if architecture not in drawn:
+            drawn.append(architecture)
+    return drawn
+
+
+def score_alone(
+    space: Any, data: search_data.Data, architecture: Any, seed: int, epochs: int
+) -> dict[str, float]:
+    """Trains one sub-network alone."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = space.build(architecture)
+    start = time.perf_counter()
+    train_alone(model, data, epochs, seed)
+    seconds = time.perf_counter() - start
+    return {"score": accuracy(model, data.x_val, data.y_val), "seconds": seconds}
+
+
+def score_inherited(
+    space: Any, data: search_data.Data, drawn: list[Any], form: str, seed: int, epochs: int
+) -> dict[str, Any]:
+    """Trains a supernet and scores all sub-networks with its weights."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    supernet = ksa.tuners.Supernet(space, weight_sharing=form, seed=seed)
+    start = time.perf_counter()
+    train_supernet(supernet, data, epochs, seed)
+    trained = time.perf_counter()
+    x = calibration_samples(data)
+    scores = []
+    for architecture in drawn:
+        supernet.select(architecture)
+        supernet.calibrate(x)
+        scores.append(accuracy(supernet, data.x_val, data.y_val))
+    return {
+        "scores": scores,
+        "train_seconds": trained - start,
+        "score_seconds": (time.perf_counter() - trained) / len(drawn),
+    }
+
+
+def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
+    """Adds to `figures` what is missing, and saves after each network."""
+    data = search_data.load(options.set, options.data, options.fold)
+    space = space_of(data)
+    drawn = draw(space, options.networks)
+    setting = {
+        "data": data.name,
+        "fold": options.fold,
+        "samples": data.sizes(),
+        "networks": options.networks,
+        "alone_epochs": options.alone_epochs,
+        "supernet_epochs": options.epochs,
+    }
+    if figures.setdefault("setting", setting) != setting:
+        raise SystemExit(
+            f"{options.json} holds figures of another setting, {figures['setting']}. "
+            f"Received: {setting}. Name another file."
+        )
+    figures.setdefault("architectures", drawn)
+    alone = figures.setdefault("alone", {})
+    for seed in range(options.alone_seeds):
+        scores = alone.setdefault(str(seed), [])
+        for architecture in drawn[len(scores) :]:
+            scores.append(score_alone(space, data, architecture, seed, options.alone_epochs))
+            machine.write(options.json, figures)
+            print(
+                f"alone, seed {seed}, network {len(scores)}/{len(drawn)}: "
+                f"{scores[-1]['score']:.3f}, {scores[-1]['seconds']:.0f} s",
+                flush=True,
+            )
+    inherited = figures.setdefault("inherited", {})
+    for seed in options.seeds:
+        for form in options.form:
+            scores = inherited.setdefault(form, {})
+            if str(seed) in scores:
+                continue
+            scores[str(seed)] = score_inherited(space, data, drawn, form, seed, options.epochs)
+            machine.write(options.json, figures)
+            print(
+                f"{form}, seed {seed}: supernet {scores[str(seed)]['train_seconds']:.0f} s",
+                flush=True,
+            )
+
+
+def lines(figures: dict[str, Any]) -> list[str]:
+    """A Markdown table of the figures."""
+    seeds = list(figures["alone"].values())
+    alone = np.mean([[entry["score"] for entry in scores] for scores in seeds], axis=0)
+    table = [
+        f"Alone: accuracy {alone.min():.3f} to {alone.max():.3f}, mean of {len(seeds)} seeds.",
+    ]
+    if len(seeds) > 1:
+        first, second = ([entry["score"] for entry in scores] for scores in seeds[:2])
+        table.append(f"tau between two seeds of training alone: {kendall_tau(first, second):.2f}")
+    table += [
+        "",
+        "| weight sharing | tau, mean ± deviation | each seed | mean inherited accuracy |",
+        "|---|---|---|---|",
+    ]
+    for form, runs in figures["inherited"].items():
+        taus = [kendall_tau(run["scores"], alone) for run in runs.values()]
+        each = ", ".join(f"{tau:.2f}" for tau in taus)
+        score = np.mean([run["scores"] for run in runs.values()])
+        table.append(f"| {form} | {mean_and_deviation(taus)} | {each} | {score:.3f} |")
+    return table
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--set", default="gestures", help="gestures, keywords, or a name")
+    parser.add_argument("--data", type=pathlib.Path, help="the .npz file, see search_data.py")
+    parser.add_argument("--fold", type=int, default=0, choices=(0, 1, 2))
+    parser.add_argument("--form", nargs="+", choices=FORMS, default=list(FORMS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the supernets")
+    parser.add_argument("--networks", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=30, help="of a supernet")
+    parser.add_argument("--alone-epochs", type=int, default=15, help="of a network alone")
+    parser.add_argument("--alone-seeds", type=int, default=2, help="runs of each network alone")
+    parser.add_argument("--quick", action="store_true", help="two epochs, four networks, one seed")
+    parser.add_argument("--render", type=pathlib.Path, help="print the table of a JSON file")
+    machine.add_json_argument(parser)
+    options = parser.parse_args()
+    if options.quick:
+        options.networks, options.epochs, options.alone_epochs = 4, 2, 2
+        options.seeds, options.alone_seeds = [0], 1
+    return options
+
+
+def main() -> None:
+    """Measures what is missing, or renders what was measured."""
+    options = parse()
+    if options.render:
+        print("\n".join(lines(json.loads(options.render.read_text()))))
+        return
+    figures: dict[str, Any] = {}
+    if options.json is not None and options.json.exists():
+        figures = json.loads(options.json.read_text())
+        figures.pop("machine")
+    measure(options, figures)
+    print("\n".join(lines(figures)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""How the search benchmarks train: one recipe for networks of all operators, and for supernets.
+
+SGD with Nesterov momentum and a cosine schedule. Of learning rates 0.05, 0.1 and 0.2 the one was
+taken that is best or near the best for conv, shift, adder and mixed networks on the validation
+people of the gestures. Weights of adder layers are places, not factors: weight decay, which draws
+to zero, leaves them out, as it does offsets and gains.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from search_data import Batches, Data
+
+RATE = 0.1
+BATCH = 64
+WEIGHT_DECAY = 1e-4
+CALIBRATION = 1024  # samples that BatchNormalization statistics are estimated from
+
+
+def optimizer(steps: int) -> keras.optimizers.Optimizer:
+    """The optimizer of all networks, for a number of steps."""
+    rate = keras.optimizers.schedules.CosineDecay(RATE, steps)
+    return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=WEIGHT_DECAY)
+
+
+def compile_for(model: keras.Model, steps: int) -> None:
+    """Compiles a network or a supernet for a number of steps."""
+    chosen = optimizer(steps)
+    chosen.exclude_from_weight_decay(undecayed(model))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(chosen, loss, metrics=["accuracy"])
+
+
+def undecayed(model: keras.Model) -> list[Any]:
+    """Weights of adder layers, offsets and gains."""
+    adders = {
+        id(variable)
+        for layer in model.layers
+        if getattr(layer, "operator", None) == "adder"
+        for variable in layer.trainable_variables
+    }
+    return [v for v in model.trainable_variables if id(v) in adders or "kernel" not in v.name]
+
+
+def train_alone(model: keras.Model, data: Data, epochs: int, seed: int) -> dict[str, list[float]]:
+    """Trains a network of plain layers; its BatchNormalization statistics are estimated last."""
+    batches = Batches(data, BATCH, seed)
+    compile_for(model, epochs * len(batches))
+    history = model.fit(batches, epochs=epochs, verbose=0).history
+    estimate_statistics(model, calibration_samples(data))
+    return history
+
+
+def train_supernet(
+    supernet: keras.Model, data: Data, epochs: int, seed: int
+) -> dict[str, list[float]]:
+    """Trains a supernet with the same recipe."""
+    batches = Batches(data, BATCH, seed)
+    compile_for(supernet, epochs * len(batches))
+    return supernet.fit(batches, epochs=epochs, verbose=0).history
+
+
+def calibration_samples(data: Data) -> np.ndarray:
+    """Training samples for BatchNormalization statistics, the same each time."""
+    order = np.random.default_rng(0).permutation(len(data.x_train))
+    return data.x_train[order[:CALIBRATION]]
+
+
+def estimate_statistics(model: keras.Model, x: np.ndarray, batch: int = 256) -> None:
+    """Replaces the moving averages of all BatchNormalization layers by means over batches.
+
+    Outputs of adder layers change quickly while they train: moving averages lag behind.
+    """
+    norms = [n for n in model.layers if isinstance(n, keras.layers.BatchNormalization)]
+    momenta = [norm.momentum for norm in norms]
+    batch = min(batch, len(x))
+    found = []
+    for norm in norms:
+        norm.momentum = 0.0
+    for start in range(0, len(x) - batch + 1, batch):
+        model(x[start : start + batch], training=True)
+        found.append([_moving(norm) for norm in norms])
+    for norm, momentum, statistics in zip(norms, momenta, zip(*found, strict=True), strict=True):
+        norm.momentum = momentum
+        mean, variance = np.mean(statistics, axis=0)
+        norm.moving_mean.assign(mean)
+        norm.moving_variance.assign(variance)
+
+
+def _moving(norm: keras.layers.BatchNormalization) -> np.ndarray:
+    return np.stack(
+        [keras.ops.convert_to_numpy(v) for v in (norm.moving_mean, norm.moving_variance)]
+    )
+
+
+def accuracy(model: keras.Model, x: np.ndarray, y: np.ndarray) -> float:
+    """The share of samples whose class has the highest logit."""
+    return float(np.mean(model.predict(x, batch_size=256, verbose=0).argmax(axis=1) == y))

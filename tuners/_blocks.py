@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -50,6 +51,7 @@ class LayerOptions:
         num_heads: attention heads.
         key_dim: channels of a head.
         projection: projections of attention, `"dense"` or `"shift"`.
+        initializer: initializer of all kernels; None for that of each layer.
     """
 
     rank: int
@@ -57,10 +59,16 @@ class LayerOptions:
     num_heads: int
     key_dim: int
     projection: str
+    initializer: Any = None
 
     def window(self, size: int) -> tuple[int, int]:
         """A kernel size or stride along each axis."""
         return (size, 1) if self.rank == 1 else (size, size)
+
+    @property
+    def keras_initializer(self) -> Any:
+        """The initializer for layers of Keras, where None would mean zeros."""
+        return self.initializer or "glorot_uniform"
 
 
 def stem(x: Any, width: int, stride: int, options: LayerOptions) -> Any:
@@ -74,16 +82,19 @@ def stem(x: Any, width: int, stride: int, options: LayerOptions) -> Any:
             options.window(step),
             padding="same",
             use_bias=False,
+            kernel_initializer=options.keras_initializer,
             name=f"{name}_conv",
         )(x)
         x = _normalize(x, name, relu=True)
     return x
 
 
-def head(x: Any, num_classes: int) -> Any:
+def head(x: Any, num_classes: int, options: LayerOptions) -> Any:
     """Pooling and the classifier, always multiplicative."""
     x = keras.layers.GlobalAveragePooling2D(name="head_pool")(x)
-    return keras.layers.Dense(num_classes, name="head_classifier")(x)
+    return keras.layers.Dense(
+        num_classes, kernel_initializer=options.keras_initializer, name="head_classifier"
+    )(x)
 
 
 def block(x: Any, plan: BlockPlan, options: LayerOptions) -> Any:
@@ -143,14 +154,14 @@ _BUILDERS: dict[str, Callable[[Any, BlockPlan, LayerOptions], Any]] = {
 
 def _convolution(operator: str, options: LayerOptions) -> Callable[..., Any]:
     if operator == "conv":
-        return keras.layers.Conv2D
+        return partial(keras.layers.Conv2D, kernel_initializer=options.keras_initializer)
     if operator == "adder":
-        return layers.AdderConv2D
-
-    def shift(*args: Any, **kwargs: Any) -> Any:
-        return layers.ShiftConv2D(*args, weight_bits=options.weight_bits, **kwargs)
-
-    return shift
+        return partial(layers.AdderConv2D, kernel_initializer=options.initializer)
+    return partial(
+        layers.ShiftConv2D,
+        weight_bits=options.weight_bits,
+        kernel_initializer=options.initializer,
+    )
 
 
 def _pointwise(x: Any, width: int, operator: str, name: str, options: LayerOptions) -> Any:
@@ -168,18 +179,22 @@ def _depthwise(x: Any, plan: BlockPlan, options: LayerOptions) -> Any:
         "name": f"{plan.name}_depthwise",
     }
     if plan.operator == "conv":
-        layer = keras.layers.DepthwiseConv2D(**arguments)
-    elif plan.operator == "adder":
-        layer = layers.AdderDepthwiseConv2D(**arguments)
-    else:
-        layer = layers.ShiftDepthwiseConv2D(weight_bits=options.weight_bits, **arguments)
-    return layer(x)
+        arguments["depthwise_initializer"] = options.keras_initializer
+        return keras.layers.DepthwiseConv2D(**arguments)(x)
+    arguments["depthwise_initializer"] = options.initializer
+    if plan.operator == "adder":
+        return layers.AdderDepthwiseConv2D(**arguments)(x)
+    return layers.ShiftDepthwiseConv2D(weight_bits=options.weight_bits, **arguments)(x)
 
 
 def _attend(x: Any, width: int, name: str, options: LayerOptions) -> Any:
     """Self-attention over all positions, which a depthwise convolution tells apart."""
     position = keras.layers.DepthwiseConv2D(
-        options.window(3), padding="same", use_bias=False, name=f"{name}_position"
+        options.window(3),
+        padding="same",
+        use_bias=False,
+        depthwise_initializer=options.keras_initializer,
+        name=f"{name}_position",
     )(x)
     x = keras.layers.Add(name=f"{name}_position_add")([x, position])
     rows, columns, channels = x.shape[1:]
@@ -191,6 +206,7 @@ def _attend(x: Any, width: int, name: str, options: LayerOptions) -> Any:
         output_shape=width,
         projection=options.projection,
         weight_bits=options.weight_bits,
+        kernel_initializer=options.initializer,
         name=f"{name}_attention",
     )(x, x)
     return keras.layers.Reshape((rows, columns, width), name=f"{name}_positions")(x)

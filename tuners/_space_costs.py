@@ -5,9 +5,11 @@ is that of the parts one after the other. A search asks for thousands of costs; 
 are some hundred.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from keras_shiftadd.cost import Budget, Cost, OperationCounts, count_operations
 from keras_shiftadd.tuners import _blocks
@@ -20,11 +22,22 @@ if TYPE_CHECKING:
 _Part = tuple[Any, ...]
 
 
+class _Nothing(keras.initializers.Initializer):
+    """Zeros made by NumPy. Counting needs shapes only, and JAX compiles a random one for each."""
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        return np.zeros(shape, keras.backend.standardize_dtype(dtype))
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+
 class SpaceCosts:
     """Costs of the architectures of one space."""
 
     def __init__(self, space: "HybridSpace") -> None:
         self._space = space
+        self._options = replace(space.options, initializer=_Nothing())
         self._counts: dict[_Part, OperationCounts] = {}
         self._costs: dict[tuple[Budget, _Part], Cost] = {}
 
@@ -125,10 +138,10 @@ class SpaceCosts:
         space = self._space
         if part[0] == "stem":
             inputs = keras.Input(space.input_shape)
-            return keras.Model(inputs, space.build_stem(inputs))
+            return keras.Model(inputs, space.build_stem(inputs, self._options))
         if part[0] == "head":
             inputs = keras.Input((*space.resolutions[-1], part[1]))
-            return keras.Model(inputs, _blocks.head(inputs, space.num_classes))
+            return keras.Model(inputs, _blocks.head(inputs, space.num_classes, self._options))
         _, plan, resolution = part
         inputs = keras.Input((*resolution, plan.in_width))
-        return keras.Model(inputs, _blocks.block(inputs, plan, space.options))
+        return keras.Model(inputs, _blocks.block(inputs, plan, self._options))

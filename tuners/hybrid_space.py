@@ -487,16 +487,17 @@ class HybridSpace:
         """
         plans = self.plan(architecture)
         inputs = keras.Input(self.input_shape, name="input")
-        x = self.build_stem(inputs)
+        x = self.build_stem(inputs, self.options)
         for plan in plans:
             x = _blocks.block(x, plan, self.options)
-        return keras.Model(inputs, _blocks.head(x, self.num_classes), name="hybrid")
+        return keras.Model(inputs, _blocks.head(x, self.num_classes, self.options), name="hybrid")
 
-    def build_stem(self, inputs: Any) -> Any:
+    def build_stem(self, inputs: Any, options: LayerOptions) -> Any:
         """Applies the stem to an input; series become images of one column.
 
         Args:
             inputs: Keras tensor of `input_shape`.
+            options: `LayerOptions`.
 
         Returns:
             Keras tensor of rank 4.
@@ -505,7 +506,7 @@ class HybridSpace:
         if self.rank == 1:
             steps, channels = self.input_shape
             x = keras.layers.Reshape((steps, 1, channels), name="series")(x)
-        return _blocks.stem(x, self.stem_width, self.stem_stride, self.options)
+        return _blocks.stem(x, self.stem_width, self.stem_stride, options)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of this space, as plain Python objects."""

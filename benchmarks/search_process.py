@@ -2,9 +2,9 @@
 
     python search_process.py '{"folder": ..., "trials": 40, "seconds": 0.5, "oracle": "hybrid"}'
 
-A trial sleeps; its score, and what the architectures cost, are formulas. So the figures are those of
-the search alone. Each run of a trial appends a line to FOLDER/runs.txt: process, trial, beginning,
-end, and the memory of the process in MiB.
+A trial sleeps; its score, and what the architectures cost, are formulas. So the figures are those
+of the search alone. Each run of a trial appends a line to FOLDER/runs.txt: process, trial,
+beginning, end, and the memory of the process in MiB.
 """
 
 import json
@@ -43,7 +43,7 @@ class FormulaSpace(HybridSpace):
             {"width": widths[0], "blocks": [dict(block) for _ in range(depths[0])]}
             for widths, depths in zip(self.widths, self.depths, strict=True)
         ]
-        return dict.fromkeys(budget.limits, {"stages": stages})
+        return {limit: {"stages": stages} for limit in budget.limits}
 
 
 class SleepingTuner(keras_tuner.Tuner):

@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from keras_shiftadd.tuners._plot_pareto import plot_pareto
     from keras_shiftadd.tuners.hybrid_oracle import HybridOracle
     from keras_shiftadd.tuners.hybrid_space import HybridSpace
+    from keras_shiftadd.tuners.hybrid_tuner import HybridTuner
     from keras_shiftadd.tuners.pareto import pareto_front
+    from keras_shiftadd.tuners.supernet import Supernet
 
 __all__ = [
     "HybridOracle",
     "HybridSpace",
+    "HybridTuner",
+    "Supernet",
     "pareto_front",
     "plot_architecture",
     "plot_history",
@@ -26,6 +30,8 @@ __all__ = [
 _MODULES = {
     "HybridOracle": "keras_shiftadd.tuners.hybrid_oracle",
     "HybridSpace": "keras_shiftadd.tuners.hybrid_space",
+    "HybridTuner": "keras_shiftadd.tuners.hybrid_tuner",
+    "Supernet": "keras_shiftadd.tuners.supernet",
     "pareto_front": "keras_shiftadd.tuners.pareto",
     "plot_architecture": "keras_shiftadd.tuners._plot_architecture",
     "plot_history": "keras_shiftadd.tuners._plot_history",

@@ -27,7 +27,9 @@ class SupernetStem(keras.layers.Layer):
 
     def build(self, *shapes: Any) -> None:
         """Creates the weights."""
-        self.kernels, self.gammas, self.betas = [], [], []
+        self.kernels: list[Any] = []
+        self.gammas: list[Any] = []
+        self.betas: list[Any] = []
         channels = self.channels
         for i in range(len(self.strides)):
             deviation = math.sqrt(2.0 / (math.prod(self.window) * channels))

@@ -124,7 +124,7 @@ class Supernet(keras.Model):
         """Creates all weights."""
         if self.built:
             return
-        parts = [self.stem, *self.blocks]
+        parts: list[Any] = [self.stem, *self.blocks]
         for part in parts:
             part.build()
         self.classifier.build((None, self.blocks[-1].width))

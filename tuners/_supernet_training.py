@@ -1,0 +1,80 @@
+"""Training of a supernet that goes on where it was killed."""
+
+from typing import Any
+
+import keras
+
+from keras_shiftadd.tuners._supernet_store import SupernetStore
+from keras_shiftadd.tuners._training_data import ShuffledBatches, is_array
+from keras_shiftadd.tuners.supernet import Supernet
+
+
+def default_optimizer(steps: int) -> keras.optimizers.Optimizer:
+    """SGD with Nesterov momentum and a cosine schedule over all steps."""
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, alpha=0.0, warmup_target=0.05, warmup_steps=max(1, steps // 20)
+    )
+    return keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, weight_decay=1e-4)
+
+
+def train(
+    supernet: Supernet,
+    store: SupernetStore,
+    x: Any,
+    y: Any,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    sample_weight: Any = None,
+    **fit_arguments: Any,
+) -> None:
+    """Trains a compiled supernet up to a number of epochs, from its last checkpoint.
+
+    Args:
+        supernet: the supernet.
+        store: where checkpoints are.
+        x: arrays, or any data set that `fit` takes.
+        y: array, or None with a data set.
+        epochs: number of epochs in all.
+        batch_size: for arrays.
+        seed: of the order of arrays.
+        sample_weight: array, or None.
+        **fit_arguments: further arguments of `fit`.
+    """
+    supernet.optimizer.build(supernet.trainable_variables)
+    state = store.state()
+    logs = []
+    if state is not None:
+        store.load(supernet)
+        logs = state["logs"]
+    done = len(logs)
+    data: dict[str, Any] = {"x": x}
+    if is_array(x):
+        # A random order that depends on the epoch's number only, so that a resumed training sees
+        # what an uninterrupted one would.
+        data = {"x": ShuffledBatches(x, y, batch_size, seed, done, sample_weight), "shuffle": False}
+    elif y is not None:
+        data["y"] = y
+    given = fit_arguments.pop("callbacks", None) or []
+    callbacks = [*given, _Checkpoints(store, epochs, logs)]
+    if done < epochs:
+        supernet.fit(
+            **data, initial_epoch=done, epochs=epochs, callbacks=callbacks, **fit_arguments
+        )
+
+
+class _Checkpoints(keras.callbacks.Callback):
+    """Writes the weights after each epoch."""
+
+    def __init__(self, store: SupernetStore, epochs: int, logs: list[dict[str, float]]) -> None:
+        super().__init__()
+        self._store = store
+        self._epochs = epochs
+        self._logs = list(logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Writes the weights."""
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()
+        self._logs.append({name: float(value) for name, value in (logs or {}).items()})
+        self._store.save(self.model, epoch + 1, self._epochs, self._logs)

@@ -10,7 +10,6 @@ import numpy as np
 from keras_shiftadd.tuners import _distributed
 from keras_shiftadd.tuners._batch_statistics import reestimate_batch_statistics
 from keras_shiftadd.tuners._genes import Architecture
-from keras_shiftadd.tuners._selective_optimizer import selective
 from keras_shiftadd.tuners._supernet_store import SupernetStore
 from keras_shiftadd.tuners._supernet_training import default_optimizer, train
 from keras_shiftadd.tuners._training_data import (
@@ -173,7 +172,7 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
                 supernet = Supernet(self.space, seed=self.seed)
             # Which optimizer it was does not matter for scores, its variables must fit.
             chosen = default_optimizer(1) if optimizer is None else optimizer
-            supernet.compile(optimizer=selective(chosen), **self._compile_arguments)
+            supernet.compile(optimizer=chosen, **self._compile_arguments)
             return supernet
 
         if self.distribution_strategy is None:

@@ -11,6 +11,7 @@ from keras_shiftadd import ops as shiftadd_ops
 from keras_shiftadd.tuners._cut_out import cut_out
 from keras_shiftadd.tuners._encoding import COLUMNS, encode
 from keras_shiftadd.tuners._genes import Architecture
+from keras_shiftadd.tuners._selective_optimizer import selective
 from keras_shiftadd.tuners._supernet_block import SupernetBlock
 from keras_shiftadd.tuners._supernet_ops import map_rows
 from keras_shiftadd.tuners._supernet_stem import SupernetStem
@@ -162,6 +163,27 @@ class Supernet(keras.Model):
         )
 
     # Training.
+
+    def compile(self, optimizer: Any = "sgd", loss: Any = None, **kwargs: Any) -> None:
+        """Configures training; see `keras.Model.compile`.
+
+        Args:
+            optimizer: Optimizer or its name. A copy of it is used which leaves weights alone that
+                no sub-network of a step uses; its `weight_decay` is added to the gradients of the
+                kernels in use.
+            loss: Loss, from logits.
+            **kwargs: Further arguments of `keras.Model.compile`.
+        """
+        optimizer = keras.optimizers.get(optimizer)
+        self._plain_optimizer = keras.optimizers.serialize(optimizer)
+        super().compile(optimizer=selective(optimizer), loss=loss, **kwargs)
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Returns the arguments of `compile`."""
+        config = super().get_compile_config()
+        if config:
+            config["optimizer"] = self._plain_optimizer
+        return config
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         """Logits of the selected sub-network, or of those of a training step."""

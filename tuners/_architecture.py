@@ -62,10 +62,11 @@ def _check(values: Values, genes: Mapping[str, Gene]) -> None:
     expected = {name for name, gene in genes.items() if gene.is_active(values)}
     # A gene whose parent is not there is not there either.
     expected = {name for name in expected if _has_parents(genes[name], genes, expected)}
-    for name in [*values, *expected]:
-        gene = genes.get(name)
-        if name not in values:
+    for name in genes:
+        if name in expected and name not in values:
             raise ValueError(f"An architecture must say what {name!r} is. Received: nothing.")
+    for name in values:
+        gene = genes.get(name)
         if gene is None or name not in expected:
             raise ValueError(
                 f"The space has no choice {name!r} beside the others of this architecture. "

@@ -2,13 +2,14 @@
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
 import keras
 import keras_tuner
 
+from keras_shiftadd import ops
 from keras_shiftadd.cost import Budget, Cost
 from keras_shiftadd.tuners import _blocks
 from keras_shiftadd.tuners._architecture import to_architecture, to_values
@@ -32,6 +33,8 @@ from keras_shiftadd.tuners._space_arguments import (
 from keras_shiftadd.tuners._space_costs import SpaceCosts
 
 _PROJECTIONS = ("dense", "shift")
+# How often a mutation is drawn again where the repair of `total_depth` has undone it.
+_MUTATIONS = 50
 
 
 @keras.saving.register_keras_serializable(package="keras_shiftadd")
@@ -133,6 +136,7 @@ class HybridSpace:
                 f"`attention_projection` must be one of {_PROJECTIONS}. "
                 f"Received: {attention_projection!r}"
             )
+        ops.quantized_exponents(weight_bits)  # says what they may be
         self.preset = preset
         names = [field.name for field in fields(Preset)]
         replaced = {name: given[name] for name in names if given[name] is not None}
@@ -266,14 +270,20 @@ class HybridSpace:
         values: Mapping[str, Value],
         choose: Callable[[Gene], Value],
         rng: random.Random | None,
+        kept: Collection[str] = (),
     ) -> Architecture:
-        """The architecture of some values; the others are chosen, total depth is repaired."""
+        """The architecture of some values; the others are chosen, total depth is repaired.
+
+        The repair changes depths that are not in `kept` where it can.
+        """
         result = complete(self.genes, values, choose)
         if self.total_depth is not None:
-            result = complete(self.genes, self._repair_depth(result, rng), choose)
+            result = complete(self.genes, self._repair_depth(result, rng, kept), choose)
         return self.validate(to_architecture(result, len(self.strides)))
 
-    def _repair_depth(self, values: Values, rng: random.Random | None) -> Values:
+    def _repair_depth(
+        self, values: Values, rng: random.Random | None, kept: Collection[str]
+    ) -> Values:
         result = dict(values)
         while True:
             depths = [int(result[f"{stage_name(i)}/depth"]) for i in range(len(self.depths))]
@@ -282,6 +292,7 @@ class HybridSpace:
                 return result
             step = -1 if surplus > 0 else 1
             free = [i for i, depth in enumerate(depths) if depth + step in self.depths[i]]
+            free = [i for i in free if f"{stage_name(i)}/depth" not in kept] or free
             stage = free[-1] if rng is None else rng.choice(free)
             result[f"{stage_name(stage)}/depth"] = depths[stage] + step
 
@@ -335,14 +346,20 @@ class HybridSpace:
         Returns:
             A new architecture.
         """
-        values = self.values(architecture)
-        changed = {name for name in values if rng.random() < probability}
-        if values:
-            changed.add(rng.choice(sorted(values)))
-        for name in sorted(changed):
-            others = [c for c in self._by_name[name].choices if c != values[name]]
-            values[name] = rng.choice(others)
-        return self._finish(values, lambda gene: rng.choice(gene.choices), rng)
+        before = self.values(architecture)
+        mutant = architecture
+        for _ in range(_MUTATIONS):
+            values = dict(before)
+            changed = {name for name in values if rng.random() < probability}
+            if values:
+                changed.add(rng.choice(sorted(values)))
+            for name in sorted(changed):
+                others = [c for c in self._by_name[name].choices if c != values[name]]
+                values[name] = rng.choice(others)
+            mutant = self._finish(values, lambda gene: rng.choice(gene.choices), rng, changed)
+            if mutant != architecture:
+                break
+        return mutant
 
     def crossover(
         self, first: Architecture, second: Architecture, rng: random.Random
@@ -389,7 +406,7 @@ class HybridSpace:
                 others = [*choices[max(place - 1, 0) : place], *choices[place + 1 : place + 2]]
             for other in rng.sample(others, len(others)):
                 candidate = self._finish(
-                    {**values, name: other}, lambda gene: rng.choice(gene.choices), rng
+                    {**values, name: other}, lambda gene: rng.choice(gene.choices), rng, {name}
                 )
                 if _excess(budget, self.cost(candidate, budget)) < before:
                     return candidate

@@ -47,9 +47,14 @@ class ChiefClient:
         self._is_finished = is_finished
         self._met = False
         self._trial_over: threading.Event | None = None
+        self._idle_seconds = _FIRST_IDLE_SECONDS
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
+
+    def wait(self) -> None:
+        """Waits until the chief answers; it has made the project's folder by then."""
+        self._ask("get_best_trials", 0)
 
     def create_trial(self, tuner_id: str) -> Trial:
         """A trial to run; while there is none yet, waits a moment before it says so."""
@@ -67,8 +72,6 @@ class ChiefClient:
         if trial.status == TrialStatus.RUNNING and self._sign_seconds is not None:
             self._start_signs(trial.trial_id)
         return trial
-
-    _idle_seconds = _FIRST_IDLE_SECONDS
 
     def end_trial(self, trial: Trial) -> None:
         """Reports the end of a trial."""

@@ -73,6 +73,18 @@ class WorkerLoop:
         """Whether this is a chief, or the only process: the one to use the results."""
         return not _distributed.is_worker()
 
+    def wait_for_chief(self) -> None:
+        """Waits, in a worker, until the chief answers.
+
+        What a worker writes to the project before its first trial, it must write after this: a
+        chief with `overwrite` deletes the project when it starts.
+
+        Raises:
+            ConnectionError: If the chief does not answer for `chief_timeout` seconds.
+        """
+        if _distributed.is_worker():
+            self._client.wait()
+
     def search(self, *args: Any, **kwargs: Any) -> None:
         """Runs the search, or this process's part in it; see `keras_tuner.Tuner.search`.
 

@@ -104,5 +104,26 @@ def test_a_worker_without_a_chief_gives_up_with_an_error(tmp_path, monkeypatch):
         monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
         monkeypatch.setenv("KERASTUNER_ORACLE_PORT", port)
         tuner = make_tuner(tmp_path, chief_timeout=0.2)
-        with pytest.raises(ConnectionError, match=rf"127.0.0.1:{port}.*`chief_timeout`"):
-            tuner.search()
+        for ask in (tuner.search, tuner.wait_for_chief):
+            with pytest.raises(ConnectionError, match=rf"127.0.0.1:{port}.*`chief_timeout`"):
+                ask()
+
+
+@pytest.mark.parametrize(
+    ("tuner_id", "leads"), [(None, True), ("chief", True), ("worker-1", False)]
+)
+def test_one_process_leads(tmp_path, monkeypatch, tuner_id, leads):
+    if tuner_id is not None:
+        monkeypatch.setenv("KERASTUNER_TUNER_ID", tuner_id)
+        monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+        monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "1")
+    assert make_tuner(tmp_path).is_leader is leads
+
+
+def test_a_worker_does_not_overwrite_what_its_chief_has(tmp_path, monkeypatch):
+    make_tuner(tmp_path, trials=2).search(verbose=0)
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker-1")
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "1")
+    make_tuner(tmp_path, overwrite=True)
+    assert (tmp_path / "search" / "oracle.json").exists()

@@ -35,7 +35,7 @@ def uninterrupted(tmp_path_factory):
 
 def search(folder, **options):
     tuner = make_tuner(folder, trials=TRIALS, **options)
-    tuner.search(verbose=0)
+    tuner.search(verbose=0, folder=folder)
     return outcome(tuner.oracle)
 
 
@@ -60,6 +60,17 @@ def kill_after(writes, folder, monkeypatch):
 def test_killed_between_two_files(tmp_path, monkeypatch, uninterrupted, writes):
     kill_after(writes, tmp_path, monkeypatch)
     assert search(tmp_path) == uninterrupted
+
+
+def test_a_result_that_was_saved_is_not_computed_again(tmp_path, monkeypatch):
+    # Two files of the search, two of the trial and one of its metrics before the result.
+    kill_after(6, tmp_path, monkeypatch)
+    trial = json.loads((tmp_path / "search" / "trial_0" / "trial.json").read_text())
+    state = json.loads((tmp_path / "search" / "oracle.json").read_text())
+    assert trial["status"] == "COMPLETED"
+    assert state["end_order"] == []
+    search(tmp_path)
+    assert [trial_id for _, trial_id in runs(tmp_path)] == [str(i) for i in range(TRIALS)]
 
 
 def test_killed_again_and_again(tmp_path, monkeypatch, uninterrupted):

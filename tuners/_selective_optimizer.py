@@ -39,12 +39,14 @@ class _Selective:
 
     def build(self, variables: list[Any]) -> None:
         """Creates the slots."""
-        self._all_variables = list(variables)
+        known = list(variables)
+        # In a function, because Keras would track an attribute as variables of the optimiser.
+        self._moved = lambda: known
         super().build(variables)  # type: ignore[misc]
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
         """Moves the weights in use."""
-        variables = self._all_variables_or(trainable_variables)
+        variables = self._moved() if trainable_variables is None else list(trainable_variables)
         # PyTorch has no gradient where TensorFlow and JAX have zero.
         grads = [
             ops.zeros_like(ops.convert_to_tensor(v)) if g is None else g
@@ -71,9 +73,6 @@ class _Selective:
         super().update_step(gradient, variable, learning_rate)  # type: ignore[misc]
         kept = ops.where(ops.not_equal(gradient, 0), _value(variable), old)
         self.assign(variable, kept)  # type: ignore[attr-defined]
-
-    def _all_variables_or(self, given: Any) -> list[Any]:
-        return self._all_variables if given is None else list(given)
 
     def _decayed(self, gradient: Any, variable: Any) -> Any:
         decay = self.kernel_decay * ops.cast(_value(variable), gradient.dtype)

@@ -8,16 +8,14 @@ import subprocess
 import sys
 import time
 
-import keras
 import pytest
+from run_once import once
 from score_tuner import make_tuner, runs
 
 PROGRAM = pathlib.Path(__file__).with_name("score_tuner.py")
 TRIALS = 12
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="does not depend on the backend: KERAS_BACKEND=jax"
-)
+pytestmark = once
 
 
 @pytest.fixture

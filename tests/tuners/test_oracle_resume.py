@@ -7,19 +7,17 @@ import signal
 import subprocess
 import sys
 
-import keras
 import pytest
 from priced_space import tiny_space
+from run_once import once
 from score_tuner import make_tuner, outcome, runs
 
 from keras_shiftadd.cost import Budget
 
 PROGRAM = pathlib.Path(__file__).with_name("score_tuner.py")
 TRIALS = 8
-# Starting a process takes longer than what it does, and the backend has no part in it.
-once = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="does not depend on the backend: KERAS_BACKEND=jax"
-)
+
+pytestmark = once
 
 
 class Killed(BaseException):
@@ -79,7 +77,6 @@ def test_killed_again_and_again(tmp_path, monkeypatch, uninterrupted):
     assert search(tmp_path) == uninterrupted
 
 
-@once
 @pytest.mark.parametrize("run", [1, 7])
 def test_process_killed_during_a_trial(tmp_path, uninterrupted, run):
     command = [sys.executable, PROGRAM, tmp_path, "--trials", str(TRIALS)]

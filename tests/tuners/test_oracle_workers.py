@@ -6,9 +6,12 @@ import keras_tuner
 import pytest
 from keras_tuner.engine.trial import TrialStatus
 from priced_space import little_space, tiny_space
+from run_once import once
 
 from keras_shiftadd.tuners import HybridOracle
 from keras_shiftadd.tuners._workers_seen import SILENCE_SECONDS, WorkersSeen, sign_of_life
+
+pytestmark = once
 
 
 class Clock:

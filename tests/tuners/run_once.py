@@ -1,0 +1,8 @@
+"""A mark for tests without tensors: running them on one backend is enough."""
+
+import keras
+import pytest
+
+once = pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="does not depend on the backend: KERAS_BACKEND=jax"
+)

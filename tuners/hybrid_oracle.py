@@ -191,9 +191,10 @@ class HybridOracle(keras_tuner.Oracle):
             return {"status": TrialStatus.IDLE}
         if values is not None:
             return {"status": TrialStatus.RUNNING, "values": values}
+        within = "" if self.budget is None else " within the budget"
         self.stop_reason = (
-            f"Search stopped after {len(self.trials)} trials: no other architecture within the "
-            "budget was found in the space."
+            f"Search stopped after {len(self.trials)} trials: no other architecture{within} was "
+            "found in the space."
         )
         print(self.stop_reason)
         return {"status": TrialStatus.IDLE if self.ongoing_trials else TrialStatus.STOPPED}
@@ -427,6 +428,26 @@ class HybridOracle(keras_tuner.Oracle):
         """
         with self._own_lock:
             return [self._record(trial_id) for trial_id in self.start_order]
+
+    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
+        """The completed trials with the best scores; of equal ones, the cheapest first.
+
+        Args:
+            num_trials: Integer, at most how many.
+
+        Returns:
+            A list of `keras_tuner.engine.trial.Trial`.
+        """
+        sign = -1.0 if self.objective.direction == "max" else 1.0
+
+        def rank(record: dict[str, Any]) -> tuple[float, float, str]:
+            cost = record["cost"][self._main_cost(record)]
+            return sign * record["score"], cost, record["trial_id"]
+
+        with self._own_lock:
+            completed = [r for r in self.history() if r["status"] == TrialStatus.COMPLETED]
+            best = sorted(completed, key=rank)[:num_trials]
+            return [self.trials[record["trial_id"]] for record in best]
 
     def pareto_front(self, cost_name: str | None = None) -> list[dict[str, Any]]:
         """The completed trials that no other one beats in score and cost at once.

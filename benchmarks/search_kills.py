@@ -53,7 +53,7 @@ def summarize(folder: str, trials: int) -> dict:
 def comparable(folder: str) -> dict:
     """What a search found, without dates."""
     found = read(folder)
-    hybrid = {k: v for k, v in found["state"]["hybrid"].items() if k != "workers"}
+    hybrid = found["state"]["hybrid"]
     scores = {
         name: (trial["hyperparameters"]["values"], trial["score"])
         for name, trial in found["trials"].items()

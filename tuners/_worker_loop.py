@@ -135,7 +135,7 @@ class WorkerLoop:
     def _chief_has_finished(self) -> bool:
         try:
             with open(self._oracle_file(), encoding="utf-8") as file:
-                return bool(json.load(file)["hybrid"]["finished"])
+                return bool(json.load(file)["workers"]["finished"])
         except (OSError, ValueError, KeyError):
             return False
 

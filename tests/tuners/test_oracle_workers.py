@@ -27,7 +27,7 @@ class Clock:
 def clock(monkeypatch):
     time = Clock()
     monkeypatch.setattr(
-        "keras_shiftadd.tuners.hybrid_oracle.WorkersSeen",
+        "keras_shiftadd.tuners._durable_oracle.WorkersSeen",
         lambda timeout: WorkersSeen(timeout, time),
     )
     return time

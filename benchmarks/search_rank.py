@@ -25,7 +25,14 @@ import machine
 import numpy as np
 import search_data
 from search_statistics import kendall_tau, mean_and_deviation
-from search_training import accuracy, calibration_samples, train_alone, train_supernet
+from search_training import (
+    GRADIENT_SCALE,
+    accuracy,
+    build,
+    calibration_samples,
+    train_alone,
+    train_supernet,
+)
 
 import keras_shiftadd as ksa
 
@@ -54,7 +61,7 @@ def score_alone(
     """Trains one sub-network alone."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    model = space.build(architecture)
+    model = build(space, architecture)
     start = time.perf_counter()
     train_alone(model, data, epochs, seed)
     seconds = time.perf_counter() - start
@@ -67,7 +74,9 @@ def score_inherited(
     """Trains a supernet and scores all sub-networks with its weights."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    supernet = ksa.tuners.Supernet(space, weight_sharing=form, seed=seed)
+    supernet = ksa.tuners.Supernet(
+        space, weight_sharing=form, gradient_scale=GRADIENT_SCALE, seed=seed
+    )
     start = time.perf_counter()
     train_supernet(supernet, data, epochs, seed)
     trained = time.perf_counter()

@@ -3,7 +3,9 @@
 SGD with Nesterov momentum and a cosine schedule. Of learning rates 0.05, 0.1 and 0.2 the one was
 taken that is best or near the best for conv, shift, adder and mixed networks on the validation
 people of the gestures. Weights of adder layers are places, not factors: weight decay, which draws
-to zero, leaves them out, as it does offsets and gains.
+to zero, leaves them out, as it does offsets and gains. Their gradients have a norm of 1 instead of
+the papers' 0.2: on the same people a network of adder layers alone went from 66 % to 72 % after 12
+epochs, mixed ones from 76-80 % to 81-84 %.
 """
 
 from typing import Any
@@ -15,6 +17,7 @@ from search_data import Batches, Data
 RATE = 0.1
 BATCH = 64
 WEIGHT_DECAY = 1e-4
+GRADIENT_SCALE = 1.0
 CALIBRATION = 1024  # samples that BatchNormalization statistics are estimated from
 
 
@@ -24,29 +27,36 @@ def optimizer(steps: int) -> keras.optimizers.Optimizer:
     return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=WEIGHT_DECAY)
 
 
-def compile_for(model: keras.Model, steps: int) -> None:
-    """Compiles a network or a supernet for a number of steps."""
-    chosen = optimizer(steps)
-    chosen.exclude_from_weight_decay(undecayed(model))
+def build(space: Any, architecture: Any) -> keras.Model:
+    """A network of a space, whose adder layers have the gradients of this recipe."""
+    model = space.build(architecture)
+    for layer in _adder_layers(model):
+        layer.gradient_scale = GRADIENT_SCALE
+    return model
+
+
+def compile_for(model: keras.Model, chosen: keras.optimizers.Optimizer) -> None:
+    """Compiles a network or a supernet."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(chosen, loss, metrics=["accuracy"])
 
 
-def undecayed(model: keras.Model) -> list[Any]:
+def _adder_layers(model: keras.Model) -> list[Any]:
+    return [layer for layer in model.layers if getattr(layer, "operator", None) == "adder"]
+
+
+def _undecayed(model: keras.Model) -> list[Any]:
     """Weights of adder layers, offsets and gains."""
-    adders = {
-        id(variable)
-        for layer in model.layers
-        if getattr(layer, "operator", None) == "adder"
-        for variable in layer.trainable_variables
-    }
+    adders = {id(v) for layer in _adder_layers(model) for v in layer.trainable_variables}
     return [v for v in model.trainable_variables if id(v) in adders or "kernel" not in v.name]
 
 
 def train_alone(model: keras.Model, data: Data, epochs: int, seed: int) -> dict[str, list[float]]:
     """Trains a network of plain layers; its BatchNormalization statistics are estimated last."""
     batches = Batches(data, BATCH, seed)
-    compile_for(model, epochs * len(batches))
+    chosen = optimizer(epochs * len(batches))
+    chosen.exclude_from_weight_decay(_undecayed(model))
+    compile_for(model, chosen)
     history = model.fit(batches, epochs=epochs, verbose=0).history
     estimate_statistics(model, calibration_samples(data))
     return history
@@ -55,9 +65,9 @@ def train_alone(model: keras.Model, data: Data, epochs: int, seed: int) -> dict[
 def train_supernet(
     supernet: keras.Model, data: Data, epochs: int, seed: int
 ) -> dict[str, list[float]]:
-    """Trains a supernet with the same recipe."""
+    """Trains a supernet with the same recipe; it decays the kernels in use."""
     batches = Batches(data, BATCH, seed)
-    compile_for(supernet, epochs * len(batches))
+    compile_for(supernet, optimizer(epochs * len(batches)))
     return supernet.fit(batches, epochs=epochs, verbose=0).history
 
 

@@ -1,0 +1,268 @@
+"""The searched hybrid against networks of one operator of the same space: accuracy and energy.
+
+    python benchmarks/search_front.py --json front.json                         # gestures
+    python benchmarks/search_front.py --set keywords --data FILE.npz --json front.json
+    python benchmarks/search_front.py --render front.json
+
+Four spaces that differ in what a block may choose: conv, shift and adder (the hybrid), or one of
+them. In each, a supernet is trained, an evolution under each energy budget scores networks on the
+validation part, and the winners are trained from scratch: as many epochs, trials and winners for
+each space. Accuracy is that of the test part, energy is fair accounting with memory traffic, int8,
+45 nm. Budgets are the same for all spaces. Three seeds test on three folds. What is in the JSON
+file already is not measured again.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import tempfile
+import time
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import keras_tuner
+import machine
+import numpy as np
+import search_data
+from search_statistics import mean_and_deviation
+from search_training import (
+    GRADIENT_SCALE,
+    accuracy,
+    build,
+    calibration_samples,
+    train_alone,
+    train_supernet,
+)
+
+import keras_shiftadd as ksa
+
+SPACES = {
+    "hybrid": ("conv", "shift", "adder"),
+    "conv": ("conv",),
+    "shift": ("shift",),
+    "adder": ("adder",),
+}
+# Small, so that a search takes two minutes on two cores.
+CHOICES: dict[str, Any] = {
+    "widths": ((16, 24), (24, 32), (32, 48)),
+    "depths": ((1,), (1, 2), (1, 2)),
+    "kernel_sizes": (3, 5),
+    "expansions": (2, 3),
+}
+
+
+class Scorer(keras_tuner.Tuner):
+    """Runs the trials of an oracle: scores each with the weights of the supernet, once."""
+
+    def __init__(self, oracle: Any, score: Any, directory: str) -> None:
+        super().__init__(oracle, directory=directory, project_name="search")
+        self.score = score
+
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """The score of a trial."""
+        return {"val_accuracy": self.score(self.oracle.space.architecture(trial.hyperparameters))}
+
+    def save_model(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the weights are those of the supernet."""
+
+    def load_model(self, trial: Any) -> None:
+        """Nothing, see above."""
+
+
+def spaces_of(data: search_data.Data) -> dict[str, Any]:
+    """The spaces, which differ in their operators."""
+    return {
+        name: ksa.tuners.HybridSpace(data.shape, data.classes, operators, **CHOICES)
+        for name, operators in SPACES.items()
+    }
+
+
+def limits_of(spaces: dict[str, Any], count: int) -> list[float]:
+    """Energies between the cheapest network that each space has and a large one, in µJ."""
+    budget = ksa.cost.Budget(energy_uj=1.0)
+    cheapest = max(
+        space.cost(space.cheapest(budget)["energy_uj"], budget).energy_uj
+        for space in spaces.values()
+    )
+    space, rng = spaces["conv"], random.Random(0)
+    largest = space.cost(space.extreme(rng, largest=True), budget).energy_uj
+    return [round(float(x), 3) for x in np.geomspace(1.15 * cheapest, 0.7 * largest, count)]
+
+
+def search(
+    space: Any, data: search_data.Data, limits: list[float], seed: int, options: Any
+) -> dict[str, Any]:
+    """Trains a supernet, searches under each limit and trains the winners."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    start = time.perf_counter()
+    supernet = ksa.tuners.Supernet(space, gradient_scale=GRADIENT_SCALE, seed=seed)
+    train_supernet(supernet, data, options.epochs, seed)
+    trained = time.perf_counter()
+    x, known = calibration_samples(data), {}
+
+    def score(architecture: Any) -> float:
+        key = json.dumps(architecture)
+        if key not in known:
+            supernet.select(architecture)
+            supernet.calibrate(x)
+            known[key] = accuracy(supernet, data.x_val, data.y_val)
+        return known[key]
+
+    winners = []
+    for limit in limits:
+        oracle = ksa.tuners.HybridOracle(
+            space,
+            "val_accuracy",
+            ksa.cost.Budget(energy_uj=limit),
+            max_trials=options.trials,
+            population_size=max(4, options.trials // 3),
+            num_parents=max(2, options.trials // 10),
+            seed=seed,
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            scorer = Scorer(oracle, score, folder)
+            scorer.search(verbose=0)
+            best = scorer.oracle.get_best_trials(1)[0]
+        winners.append((space.architecture(best.hyperparameters), best.score))
+    searched = time.perf_counter()
+    results = []
+    for limit, (architecture, inherited) in zip(limits, winners, strict=True):
+        keras.utils.set_random_seed(seed)
+        model = build(space, architecture)
+        train_alone(model, data, options.alone_epochs, seed)
+        results.append(
+            {
+                "limit": limit,
+                "energy_uj": space.cost(architecture, ksa.cost.Budget(energy_uj=1.0)).energy_uj,
+                "inherited_validation": inherited,
+                "validation": accuracy(model, data.x_val, data.y_val),
+                "test": accuracy(model, data.x_test, data.y_test),
+                "architecture": architecture,
+            }
+        )
+    return {
+        "results": results,
+        "networks_scored": len(known),
+        "supernet_seconds": trained - start,
+        "search_seconds": searched - trained,
+        "train_seconds": time.perf_counter() - searched,
+    }
+
+
+def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
+    """Adds to `figures` what is missing, and saves after each search."""
+    setting = {
+        "data": options.set,
+        "epochs": options.epochs,
+        "alone_epochs": options.alone_epochs,
+        "trials": options.trials,
+        "budgets": options.budgets,
+    }
+    if figures.setdefault("setting", setting) != setting:
+        raise SystemExit(
+            f"{options.json} holds figures of another setting, {figures['setting']}. "
+            f"Received: {setting}. Name another file."
+        )
+    runs = figures.setdefault("runs", {name: {} for name in SPACES})
+    for seed in options.seeds:
+        data = search_data.load(options.set, options.data, seed % 3)
+        spaces = spaces_of(data)
+        limits = limits_of(spaces, options.budgets)
+        for name, space in spaces.items():
+            if str(seed) in runs[name]:
+                continue
+            runs[name][str(seed)] = run = search(space, data, limits, seed, options)
+            machine.write(options.json, figures)
+            accuracies = ", ".join(f"{100 * result['test']:.1f}" for result in run["results"])
+            print(
+                f"seed {seed}, {name}: test {accuracies} %; supernet "
+                f"{run['supernet_seconds']:.0f} s, search {run['search_seconds']:.0f} s, "
+                f"winners {run['train_seconds']:.0f} s",
+                flush=True,
+            )
+
+
+def lines(figures: dict[str, Any]) -> list[str]:
+    """A Markdown table, and where the hybrid is not on or above the front of the others."""
+    runs = figures["runs"]
+    seeds = sorted(set.intersection(*(set(of) for of in runs.values())), key=int)
+    found = {
+        name: [runs[name][seed]["results"] for seed in seeds] for name in runs
+    }  # space, seed, budget
+    count = len(found["hybrid"][0])
+    names = list(SPACES)
+    table = [
+        "Test accuracy in %, mean ± deviation of the seeds, at the mean energy in µJ.",
+        "",
+        f"| budget, µJ | {' | '.join(names)} | hybrid less the best other, a pair a seed |",
+        f"|---|{'---|' * len(names)}---|",
+    ]
+    verdicts = []
+    for i in range(count):
+        accuracies = {name: np.array([100 * of[i]["test"] for of in found[name]]) for name in names}
+        energies = {name: np.mean([of[i]["energy_uj"] for of in found[name]]) for name in names}
+        best = max(names[1:], key=lambda name: accuracies[name].mean())
+        difference = accuracies["hybrid"] - accuracies[best]
+        cells = [
+            f"{mean_and_deviation(accuracies[name], digits=1)} at {energies[name]:.2f}"
+            for name in names
+        ]
+        limit = found["hybrid"][0][i]["limit"]
+        paired = f"{mean_and_deviation(difference, digits=1)} ({best})"
+        table.append(f"| {limit:.2f} | {' | '.join(cells)} | {paired} |")
+        verdicts.append(_verdict(limit, difference, best))
+    return [*table, "", *verdicts]
+
+
+def _verdict(limit: float, difference: np.ndarray, best: str) -> str:
+    """On or above the front of single operators, or not."""
+    mean = difference.mean()
+    where = "on or above the front" if mean >= 0 else f"NOT on the front, {best} is better"
+    error = ""
+    if len(difference) > 1:
+        error = f", standard error {difference.std(ddof=1) / np.sqrt(len(difference)):.1f}"
+    return f"- up to {limit:.2f} µJ the hybrid is {where}: {mean:+.1f} points{error}"
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--set", default="gestures", help="gestures, keywords, or a name")
+    parser.add_argument("--data", type=pathlib.Path, help="the .npz file, see search_data.py")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--scale", type=float, default=1.0, help="factor of epochs and trials")
+    parser.add_argument("--quick", action="store_true", help="one seed, few epochs and trials")
+    parser.add_argument("--render", type=pathlib.Path, help="print the table of a JSON file")
+    machine.add_json_argument(parser)
+    options = parser.parse_args()
+    scale = options.scale
+    if options.quick:
+        scale, options.seeds = 0.1, options.seeds[:1]
+    options.budgets = 2 if options.quick else 3
+    options.epochs = max(1, round(15 * scale))
+    options.alone_epochs = max(1, round(15 * scale))
+    options.trials = max(4, round(60 * scale))
+    return options
+
+
+def main() -> None:
+    """Measures what is missing, or renders what was measured."""
+    options = parse()
+    if options.render:
+        print("\n".join(lines(json.loads(options.render.read_text()))))
+        return
+    figures: dict[str, Any] = {}
+    if options.json is not None and options.json.exists():
+        figures = json.loads(options.json.read_text())
+        figures.pop("machine")
+    measure(options, figures)
+    print("\n".join(lines(figures)))
+
+
+if __name__ == "__main__":
+    main()

@@ -234,6 +234,7 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
             super().search(verbose=verbose)
             return
         self._check_data(x, y, validation_data, epochs)
+        self.wait_for_chief()
         self._train_supernet(
             x,
             y,

@@ -14,87 +14,21 @@ import argparse
 import json
 import os
 import pathlib
-import random
-import time
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
 import machine
 import numpy as np
-import search_data
 from search_statistics import kendall_tau, mean_and_deviation
-from search_training import (
-    GRADIENT_SCALE,
-    accuracy,
-    build,
-    calibration_samples,
-    train_alone,
-    train_supernet,
-)
-
-import keras_shiftadd as ksa
 
 FORMS = ("transport", "binned", "gain", "none")
-OPERATORS = ("conv", "shift", "adder")
-
-
-def space_of(data: search_data.Data) -> Any:
-    """The space that all forms share."""
-    return ksa.tuners.HybridSpace(data.shape, data.classes, OPERATORS)
-
-
-def draw(space: Any, count: int) -> list[Any]:
-    """Random sub-networks, each once."""
-    rng, drawn = random.Random(0), []
-    while len(drawn) < count:
-        architecture = space.sample(rng)
-        if architecture not in drawn:
-            drawn.append(architecture)
-    return drawn
-
-
-def score_alone(
-    space: Any, data: search_data.Data, architecture: Any, seed: int, epochs: int
-) -> dict[str, float]:
-    """Trains one sub-network alone."""
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
-    model = build(space, architecture)
-    start = time.perf_counter()
-    train_alone(model, data, epochs, seed)
-    seconds = time.perf_counter() - start
-    return {"score": accuracy(model, data.x_val, data.y_val), "seconds": seconds}
-
-
-def score_inherited(
-    space: Any, data: search_data.Data, drawn: list[Any], form: str, seed: int, epochs: int
-) -> dict[str, Any]:
-    """Trains a supernet and scores all sub-networks with its weights."""
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
-    supernet = ksa.tuners.Supernet(
-        space, weight_sharing=form, gradient_scale=GRADIENT_SCALE, seed=seed
-    )
-    start = time.perf_counter()
-    train_supernet(supernet, data, epochs, seed)
-    trained = time.perf_counter()
-    x = calibration_samples(data)
-    scores = []
-    for architecture in drawn:
-        supernet.select(architecture)
-        supernet.calibrate(x)
-        scores.append(accuracy(supernet, data.x_val, data.y_val))
-    return {
-        "scores": scores,
-        "train_seconds": trained - start,
-        "score_seconds": (time.perf_counter() - trained) / len(drawn),
-    }
 
 
 def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
     """Adds to `figures` what is missing, and saves after each network."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import search_data
+    from search_scores import draw, score_alone, score_inherited, space_of
+
     data = search_data.load(options.set, options.data, options.fold)
     space = space_of(data)
     drawn = draw(space, options.networks)

@@ -21,7 +21,8 @@ Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 @dataclass(frozen=True)
 class Fold:
     """Training and test samples: series `(samples, steps, channels)`, or images
-    `(samples, rows, columns, channels)`; an augmentation; statistics of the training samples.
+    `(samples, rows, columns, channels)`; an augmentation; whom each training sample is of, where
+    that is known; statistics of the training samples.
     """
 
     x_train: np.ndarray
@@ -29,6 +30,7 @@ class Fold:
     x_test: np.ndarray
     y_test: np.ndarray
     augment: Augmentation | None = None
+    groups: np.ndarray | None = None
     mean: np.ndarray = field(init=False)
     deviation: np.ndarray = field(init=False)
 
@@ -47,6 +49,26 @@ class Fold:
         """
         return ((x - self.mean) / self.deviation).astype(np.float32)
 
+    def inner(self, seed: int) -> "Fold":
+        """A fold of the training samples alone; its test samples serve to make choices.
+
+        About a third of the people is held back where they are known, else a fifth of the samples.
+        """
+        if self.groups is not None:
+            held = np.isin(self.groups, np.unique(self.groups)[1::3])
+        else:
+            held = np.zeros(len(self.x_train), bool)
+            held[np.random.default_rng(seed).permutation(len(held))[: max(1, len(held) // 5)]] = (
+                True
+            )
+        return Fold(
+            self.x_train[~held],
+            self.y_train[~held],
+            self.x_train[held],
+            self.y_train[held],
+            self.augment,
+        )
+
 
 @dataclass(frozen=True)
 class Data:
@@ -63,7 +85,7 @@ def load(name: str, folds: int | None, seed: int, limit: int | None) -> Data:
 
     Args:
         name: One of `NAMES`, or the path of an .npz file with arrays x and y.
-        folds: How many folds; None for the usual number (3 for gestures, else 1).
+        folds: How many folds; None for all three of gestures, one of other data.
         seed: Seed of random splits and of choices where there are too many samples.
         limit: Largest number of training samples; 0 for all; None for all, but `IMAGE_LIMIT` of
             the downloaded image sets.
@@ -143,11 +165,14 @@ def _gestures(folds: int | None) -> Data:
     result, parts = [], []
     for people in gestures.test_people(recordings.people)[:folds]:
         others = np.setdiff1d(recordings.people, people)
+        cut = [gestures.cut_windows(recordings, [p], gestures.TRAIN_STEP) for p in others]
         result.append(
             Fold(
-                *gestures.cut_windows(recordings, others, gestures.TRAIN_STEP),
+                np.concatenate([windows for windows, _ in cut]),
+                np.concatenate([exercises for _, exercises in cut]),
                 *gestures.cut_windows(recordings, people, gestures.TEST_STEP),
                 augment=gestures.turn_and_scale,
+                groups=np.repeat(others, [len(windows) for windows, _ in cut]),
             )
         )
         parts.append(", ".join(map(str, people)))
@@ -232,5 +257,10 @@ def _limited(fold: Fold, limit: int | None, rng: np.random.Generator) -> Fold:
     train = choose(len(fold.x_train), limit)
     test = choose(len(fold.x_test), min(TEST_LIMIT, max(20, limit // 10)) if limit else TEST_LIMIT)
     return Fold(
-        fold.x_train[train], fold.y_train[train], fold.x_test[test], fold.y_test[test], fold.augment
+        fold.x_train[train],
+        fold.y_train[train],
+        fold.x_test[test],
+        fold.y_test[test],
+        fold.augment,
+        None if fold.groups is None else fold.groups[train],
     )

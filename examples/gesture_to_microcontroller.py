@@ -1,21 +1,26 @@
 """From recordings of a smartwatch to an int8 file for a microcontroller, in one run.
 
-Trains a hybrid network (first convolution and classifier with multiplications; between them
-shift layers, whose weights are powers of two, and adder layers, which sum absolute differences)
-beside its twin with ordinary convolutions, exports both to .tflite, runs the files in LiteRT and
-in tflite-micro, and compares accuracy, energy and size.
+Searches for a hybrid network, whose blocks multiply (conv), shift (weights that are powers of two)
+or sum absolute differences (adder): one set of shared weights is trained, and a hundred networks
+within an energy budget are compared with it. Trains the winner and its twin with ordinary
+convolutions, exports both to .tflite, runs the files in LiteRT and in tflite-micro, and compares
+accuracy, energy and size.
 
-    python examples/gesture_to_microcontroller.py            # about five minutes on two cores
+    python examples/gesture_to_microcontroller.py            # some minutes on two cores
     python examples/gesture_to_microcontroller.py --quick    # a smoke run
     python examples/gesture_to_microcontroller.py --data my_recordings.npz
 """
 
 import argparse
+import copy
+import json
 import os
+import random
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow reports on its own start
 
@@ -27,68 +32,51 @@ import report
 
 import keras_shiftadd as ksa
 
-# Operator, channels, kernel, stride. Adder layers cost most while training (there is no fast
-# library routine for them), so they stand where few positions are left. Strides and padding shrink
-# the signal; no pooling layer is needed but the global one.
-BLOCKS_1D = (
-    ("conv", 16, 5, 2),
-    ("shift", 32, 5, 2),
-    ("adder", 32, 3, 2),
-    ("shift", 48, 3, 1),
-    ("adder", 48, 3, 2),
-)
-BLOCKS_2D = (
-    ("conv", 16, 3, 2),
-    ("shift", 32, 3, 1),
-    ("adder", 32, 3, 2),
-    ("shift", 48, 3, 1),
-    ("adder", 48, 3, 2),
-)
-LAYERS = {
-    ("conv", 1): keras.layers.Conv1D,
-    ("shift", 1): ksa.layers.ShiftConv1D,
-    ("adder", 1): ksa.layers.AdderConv1D,
-    ("conv", 2): keras.layers.Conv2D,
-    ("shift", 2): ksa.layers.ShiftConv2D,
-    ("adder", 2): ksa.layers.AdderConv2D,
+# The choices of the search: channels, blocks, kernel sizes and expansions. Small, so that the
+# supernet is compiled and trained in minutes.
+CHOICES: dict[str, Any] = {
+    "widths": ((16, 24), (24, 32), (32, 48)),
+    "depths": ((1,), (1, 2), (1, 2)),
+    "kernel_sizes": (3, 5),
+    "expansions": (2, 3),
 }
-# Each the best of 0.05, 0.1, 0.2 (and 0.025 for the twin) on people held back from the training
-# people; the test people of a fold had no say in it.
-LEARNING_RATES = {"hybrid": 0.1, "twin": 0.05}
-EPOCHS, QUICK_EPOCHS = 20, 3
+QUICK_CHOICES = {**CHOICES, "depths": ((1,), (1,), (1,)), "kernel_sizes": (3,)}
+# Energy of the budget, as a share of what the largest network of ordinary convolutions needs.
+BUDGET_SHARE = 0.5
+EPOCHS, QUICK_EPOCHS = 20, 2
+TRIALS, QUICK_TRIALS = 100, 6
 BATCH = 64
+# Adder kernels of small networks learn too slowly with the gradient norm of the papers, 0.2.
+GRADIENT_SCALE = 1.0
 CALIBRATION_SAMPLES = 256
 # What the .tflite may hold of an adder layer's differences at a time: with less, tflite-micro needs
 # less memory, and the file more operators.
 SCRATCH_BYTES = 32 * 1024
 
 
-def build_network(network: str, input_shape: tuple[int, ...], classes: int) -> keras.Model:
-    """Builds the "hybrid" or its "twin", the same architecture with ordinary convolutions."""
-    rank = len(input_shape) - 1
-    sizes = input_shape[:-1]
-    inputs = keras.Input(input_shape)
-    x = keras.layers.GaussianNoise(0.1)(inputs)
-    for operator, channels, kernel, stride in BLOCKS_1D if rank == 1 else BLOCKS_2D:
-        if network == "twin":
-            operator = "conv"
-        stride = stride if min(sizes) >= 6 else 1  # small images keep what they have
-        sizes = tuple(-(-size // stride) for size in sizes)
-        # Weight decay draws weights towards zero. Adder weights are places, not factors: theirs
-        # is left out.
-        decay = None if operator == "adder" else keras.regularizers.L2(5e-4)
-        x = LAYERS[operator, rank](
-            channels, kernel, stride, "same", use_bias=False, kernel_regularizer=decay
-        )(x)
-        # Adder outputs are large negative numbers; BatchNormalization centres them. Its averages
-        # must follow weights that change quickly: momentum 0.9 instead of Keras' 0.99.
-        x = keras.layers.BatchNormalization(momentum=0.9)(x)
-        x = keras.layers.ReLU()(x)
-    pooling = (
-        keras.layers.GlobalAveragePooling1D if rank == 1 else (keras.layers.GlobalAveragePooling2D)
+def make_space(input_shape: tuple[int, ...], classes: int, quick: bool) -> ksa.tuners.HybridSpace:
+    """The networks to choose from; small inputs keep the positions that they have."""
+    size, strides = min(input_shape[:-1]), []
+    for _ in range(4):  # the stem and three stages
+        strides.append(2 if size >= (16 if not strides else 6) else 1)
+        size = -(-size // strides[-1])
+    return ksa.tuners.HybridSpace(
+        input_shape,
+        classes,
+        operators=("conv", "shift", "adder"),
+        stem_stride=strides[0],
+        strides=tuple(strides[1:]),
+        **(QUICK_CHOICES if quick else CHOICES),
     )
-    x = keras.layers.Dropout(0.3)(pooling()(x))
-    return keras.Model(inputs, keras.layers.Dense(classes)(x), name=network)
+
+
+def twin_of(architecture: dict[str, Any]) -> dict[str, Any]:
+    """The same architecture with ordinary convolutions."""
+    twin = copy.deepcopy(architecture)
+    for stage in twin["stages"]:
+        for block in stage["blocks"]:
+            block["operator"] = "conv"
+    return twin
 
 
 class AugmentedBatches(keras.utils.PyDataset):
@@ -140,16 +128,59 @@ class ProgressLine(keras.callbacks.Callback):
         )
 
 
-def train(model: keras.Model, fold: demo_data.Fold, title: str, epochs: int, seed: int) -> dict:
-    """Trains with SGD and a cosine schedule (Adam is a poor match for adder gradients)."""
-    batches = AugmentedBatches(fold, seed)
-    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATES[model.name], epochs * len(batches))
-    model.compile(
-        keras.optimizers.SGD(rate, momentum=0.9),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+class Search(ksa.tuners.HybridTuner):
+    """A search that shows how far it is."""
+
+    def on_trial_end(self, trial: Any) -> None:
+        """Prints a bar for the trials."""
+        super().on_trial_end(trial)
+        records = self.history()
+        done, trials = len(records), self.oracle.max_trials
+        best = max(record["score"] or 0.0 for record in records)
+        filled = 24 * done // trials
+        last = done == trials
+        if last or sys.stdout.isatty():
+            print(
+                f"{'trials':<15} [{'#' * filled}{'.' * (24 - filled)}] {done}/{trials}  "
+                f"best validation accuracy {best:6.1%}",
+                end="\n" if last else "\r",
+                flush=True,
+            )
+
+
+def search(fold: demo_data.Fold, options: argparse.Namespace, seed: int, folder: Path) -> Search:
+    """Trains the supernet on a part of the training samples, and scores trials on the others."""
+    inner = fold.inner(seed)
+    space = make_space(fold.x_train.shape[1:], int(fold.y_train.max()) + 1, options.quick)
+    limit = options.budget
+    if limit is None:
+        largest = space.extreme(random.Random(seed), largest=True)
+        needed = space.cost(twin_of(largest), ksa.cost.Budget(energy_uj=1.0)).energy_uj
+        limit = BUDGET_SHARE * needed
+    budget = ksa.cost.Budget(energy_uj=limit)
+    tuner = Search(
+        space,
+        budget=budget,
+        max_trials=options.trials,
+        supernet=ksa.tuners.Supernet(space, gradient_scale=GRADIENT_SCALE, seed=seed),
+        seed=seed,
+        directory=folder,
+        project_name="search",
+        overwrite=True,
     )
-    return model.fit(batches, epochs=epochs, verbose=0, callbacks=[ProgressLine(title)]).history
+    print(
+        f"Search: at most {budget.energy_uj:.2f} µJ an inference; "
+        f"{len(inner.x_train)} samples train the supernet, {len(inner.x_test)} score trials",
+        flush=True,
+    )
+    tuner.search(
+        AugmentedBatches(inner, seed),
+        validation_data=(inner.standardise(inner.x_test), inner.y_test),
+        epochs=options.epochs,
+        callbacks=[ProgressLine("supernet")],
+        verbose=0,
+    )
+    return tuner
 
 
 @dataclass(frozen=True)
@@ -159,6 +190,7 @@ class Result:
     float_accuracy: float
     litert_accuracy: float
     micro_accuracy: float
+    energy_uj: float
     energy_nj: float
     products: int
     other_products: int
@@ -188,6 +220,7 @@ def export_and_measure(
         float_accuracy=accuracy["float"],
         litert_accuracy=accuracy["litert"],
         micro_accuracy=accuracy["tflite-micro"],
+        energy_uj=ksa.cost.estimate(model).energy_uj or 0.0,
         energy_nj=ksa.summary(model, verbose=False).totals.energy_nj,
         products=exported.audit.multiplications,
         other_products=sum(
@@ -212,8 +245,24 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         help=f"{', '.join(demo_data.NAMES)}, or an .npz file with arrays x (samples, steps, "
         "channels) or (samples, rows, columns, channels) and y (a class a sample)",
     )
-    parser.add_argument("--epochs", type=int, help=f"default {EPOCHS}; {QUICK_EPOCHS} if --quick")
-    parser.add_argument("--folds", type=int, help="default 3 for gestures, else 1; 1 if --quick")
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        help="of the supernet, and of each network afterwards; "
+        f"default {EPOCHS}; {QUICK_EPOCHS} if --quick",
+    )
+    parser.add_argument(
+        "--trials",
+        type=int,
+        help=f"networks that are compared; default {TRIALS}; {QUICK_TRIALS} if --quick",
+    )
+    parser.add_argument(
+        "--budget",
+        type=float,
+        help="largest energy of an inference in microjoules; default "
+        f"{BUDGET_SHARE:.0%} of what the largest network of ordinary convolutions needs",
+    )
+    parser.add_argument("--folds", type=int, default=1, help="searches on other people; default 1")
     parser.add_argument("--seed", type=int, default=0, help="of weights, order and random splits")
     parser.add_argument(
         "--limit",
@@ -222,18 +271,20 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         f"{demo_data.IMAGE_LIMIT} for the image sets with a test split of their own",
     )
     parser.add_argument("--output", type=Path, default=Path("runs/demo"), help="folder to write to")
-    parser.add_argument("--quick", action="store_true", help="few epochs, one fold: a smoke run")
+    parser.add_argument("--quick", action="store_true", help="few choices and epochs: a smoke run")
     options = parser.parse_args(arguments)
     if options.epochs is None:
         options.epochs = QUICK_EPOCHS if options.quick else EPOCHS
-    if options.folds is None and options.quick:
-        options.folds = 1
+    if options.trials is None:
+        options.trials = QUICK_TRIALS if options.quick else TRIALS
     if options.limit is None and options.quick:
-        options.limit = 4000
-    for name, least in (("epochs", 1), ("seed", 0), ("limit", 0)):
+        options.limit = 1000
+    for name, least in (("epochs", 1), ("trials", 1), ("seed", 0), ("limit", 0)):
         value = getattr(options, name)
         if value is not None and value < least:
             parser.error(f"--{name} must be at least {least}. Received: {value}.")
+    if options.budget is not None and not options.budget > 0:
+        parser.error(f"--budget must be above 0. Received: {options.budget}.")
     try:
         options.loaded = demo_data.load(options.data, options.folds, options.seed, options.limit)
         options.output.mkdir(parents=True, exist_ok=True)
@@ -243,7 +294,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Trains, exports, measures and reports."""
+    """Searches, trains, exports, measures and reports."""
     options = parse_arguments(arguments)
     data, start = options.loaded, time.monotonic()
     first = data.folds[0]
@@ -258,13 +309,29 @@ def main(arguments: list[str] | None = None) -> None:
     confusion = np.zeros((len(data.classes), len(data.classes)), int)
     for number, fold in enumerate(data.folds, start=1):
         print(f"\nFold {number}: {len(fold.x_train)} training, {len(fold.x_test)} test samples")
+        folder = options.output / f"fold{number}"
+        keras.utils.clear_session()  # layer names count from the start in each fold
+        seed = options.seed + number
+        try:
+            tuner = search(fold, options, seed, folder)
+        except ValueError as error:  # a budget that no network keeps
+            sys.exit(str(error))
+        winner = tuner.best_architectures()[0]
+        (folder / "architecture.json").write_text(json.dumps(winner, indent=2) + "\n")
+        plots.plot_search(tuner, winner, tuner.oracle.budget, folder / "search.png")
+        print(f"Winner: {describe(winner)}")
         for network in results:
-            keras.utils.clear_session()  # layer names count from the start for each network
-            keras.utils.set_random_seed(options.seed + number)
-            model = build_network(network, fold.x_train.shape[1:], len(data.classes))
+            architecture = winner if network == "hybrid" else twin_of(winner)
             title = f"{network}, fold {number}"
-            history = train(model, fold, title, options.epochs, options.seed + number)
-            stem = options.output / f"{network}-fold{number}"
+            model = tuner.retrain(
+                architecture,
+                AugmentedBatches(fold, seed),
+                epochs=options.epochs,
+                callbacks=[ProgressLine(title)],
+                seed=seed,
+                verbose=0,
+            )
+            stem = folder / network
             model.save(stem.with_suffix(".keras"))
             result, predicted = export_and_measure(model, fold, stem.with_suffix(".tflite"))
             print(
@@ -272,7 +339,7 @@ def main(arguments: list[str] | None = None) -> None:
                 f"{result.litert_accuracy:.1%}, in tflite-micro {result.micro_accuracy:.1%}"
             )
             results[network].append(result)
-            curves[network].append(history)
+            curves[network].append(model.history.history)
             if network == "hybrid":
                 np.add.at(confusion, (fold.y_test, predicted), 1)
             if number == len(data.folds):
@@ -292,6 +359,16 @@ def main(arguments: list[str] | None = None) -> None:
     if options.quick:
         print("Quick mode: the accuracy is not meaningful, the networks are hardly trained.")
     print(f"{time.monotonic() - start:.0f} s. Files, pictures and this table: {options.output}")
+
+
+def describe(architecture: dict[str, Any]) -> str:
+    """An architecture in a line: channels of each stage, operator and window of each block."""
+    return ", ".join(
+        f"{stage['width']} channels ("
+        + " ".join(f"{block['operator']}{block['kernel_size']}" for block in stage["blocks"])
+        + ")"
+        for stage in architecture["stages"]
+    )
 
 
 if __name__ == "__main__":

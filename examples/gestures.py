@@ -6,6 +6,7 @@ physiotherapy exercise recognition"), as one NumPy file.
 """
 
 import importlib.metadata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def load_recordings() -> Recordings:
 
 
 def cut_windows(
-    recordings: Recordings, people: np.ndarray, step: int
+    recordings: Recordings, people: Sequence[int] | np.ndarray, step: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cuts windows `(count, WINDOW, 6)` and their exercises from the recordings of `people`."""
     windows, exercises = [], []

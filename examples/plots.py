@@ -1,13 +1,37 @@
-"""The two pictures of the demo: training curves and a confusion matrix."""
+"""The pictures of the demo: the search, training curves and a confusion matrix."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
 matplotlib.use("Agg")  # files only: the demo also runs where there is no screen
 from matplotlib import pyplot
 
+import keras_shiftadd as ksa
+
 COLOURS = {"hybrid": "#c8553d", "twin": "#3d6f9e"}
+
+
+def plot_search(
+    tuner: ksa.tuners.HybridTuner,
+    architecture: dict[str, Any],
+    budget: ksa.cost.Budget,
+    path: Path,
+) -> None:
+    """Draws accuracy and energy of all trials, and the architecture that was chosen.
+
+    Args:
+        tuner: The search.
+        architecture: The winner.
+        budget: What the search was allowed.
+        path: The PNG to write.
+    """
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    ksa.tuners.plot_pareto(tuner, "energy_uj", budget=budget, ax=axes[0])
+    ksa.tuners.plot_architecture(tuner.space, architecture, ax=axes[1])
+    figure.suptitle("Trials with the weights of the supernet, and the winner")
+    _save(figure, path)
 
 
 def plot_training(
@@ -35,7 +59,7 @@ def plot_training(
             linestyle="--",
             label=f"{network}, test, after the last epoch: {test_accuracy[network]:.1%}",
         )
-    axes[0].set(xlabel="epoch", ylabel="loss (cross-entropy and weight decay)", yscale="log")
+    axes[0].set(xlabel="epoch", ylabel="loss", yscale="log")
     axes[1].set(xlabel="epoch", ylabel="accuracy (%)")
     for axis in axes:
         axis.grid(alpha=0.3)

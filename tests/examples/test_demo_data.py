@@ -28,6 +28,25 @@ def test_a_constant_channel_stays_finite() -> None:
     np.testing.assert_array_equal(fold.standardise(fold.x_test), 0)
 
 
+def test_the_inner_fold_holds_back_a_fifth_of_the_training_samples() -> None:
+    x = np.arange(50.0)[:, None, None]
+    fold = demo_data.Fold(x, np.arange(50), -x[:5], np.zeros(5))
+    inner = fold.inner(seed=0)
+    assert (len(inner.x_train), len(inner.x_test)) == (40, 10)
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate([inner.y_train, inner.y_test])), np.arange(50)
+    )
+    np.testing.assert_array_equal(inner.x_test[:, 0, 0], inner.y_test)
+
+
+def test_the_inner_fold_of_gestures_shares_no_person_with_its_own_training_part() -> None:
+    fold = demo_data.load("gestures", folds=1, seed=0, limit=None).folds[0]
+    inner = fold.inner(seed=0)
+    held = np.isin(fold.groups, [3, 8])
+    np.testing.assert_array_equal(inner.x_test, fold.x_train[held])
+    np.testing.assert_array_equal(inner.y_train, fold.y_train[~held])
+
+
 @pytest.mark.parametrize("shape", [(20, 16, 2), (20, 8, 8, 1)])
 def test_a_file_is_split_without_overlap_in_each_class(
     tmp_path: Path, shape: tuple[int, ...]

@@ -1,3 +1,5 @@
+import json
+import random
 from pathlib import Path
 
 import gesture_to_microcontroller as demo
@@ -30,24 +32,35 @@ def test_the_whole_way_from_a_file_of_series(
     assert printed.count("With ordinary convolutions") == 2
     assert sorted(file.name for file in output.iterdir()) == [
         "confusion.png",
-        "hybrid-fold1.keras",
-        "hybrid-fold1.tflite",
+        "fold1",
         "report.txt",
         "training.png",
-        "twin-fold1.keras",
-        "twin-fold1.tflite",
     ]
-    assert (output / "confusion.png").read_bytes().startswith(b"\x89PNG")
-    assert (output / "training.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(file.name for file in (output / "fold1").iterdir()) == [
+        "architecture.json",
+        "hybrid.keras",
+        "hybrid.tflite",
+        "search",
+        "search.png",
+        "twin.keras",
+        "twin.tflite",
+    ]
+    for picture in ("confusion.png", "training.png", "fold1/search.png"):
+        assert (output / picture).read_bytes().startswith(b"\x89PNG")
     assert (output / "report.txt").read_text() in printed
     assert sorted(file.name for file in tmp_path.iterdir()) == ["easy.npz", "out"]
+    winner = json.loads((output / "fold1" / "architecture.json").read_text())
+    operators = {block["operator"] for stage in winner["stages"] for block in stage["blocks"]}
+    assert operators <= {"conv", "shift", "adder"}
 
 
 @pytest.mark.parametrize("shape", [(128, 6), (28, 28, 1), (8, 8, 1), (5, 1)])
 def test_the_twin_differs_in_its_operators_only(shape: tuple[int, ...]) -> None:
-    hybrid, twin = (demo.build_network(name, shape, 7) for name in ("hybrid", "twin"))
+    space = demo.make_space(shape, 7, quick=False)
+    architecture = space.sample(random.Random(0))
+    hybrid, twin = map(space.build, (architecture, demo.twin_of(architecture)))
     operators = [getattr(layer, "operator", None) for layer in hybrid.layers]
-    assert {"shift", "adder"} <= set(operators)
+    assert {"shift", "adder"} & set(operators)
     assert [layer.output.shape for layer in hybrid.layers] == [
         layer.output.shape for layer in twin.layers
     ]
@@ -55,11 +68,20 @@ def test_the_twin_differs_in_its_operators_only(shape: tuple[int, ...]) -> None:
     assert not any(hasattr(layer, "operator") for layer in twin.layers)
 
 
+def test_a_budget_that_no_network_keeps_ends_with_the_cheapest_cost(tmp_path: Path) -> None:
+    arguments = ["--quick", "--budget", "0.000001", "--output", str(tmp_path / "out")]
+    with pytest.raises(SystemExit) as stopped:
+        demo.main(["--data", save_easy_series(tmp_path), *arguments])
+    assert "energy_uj" in str(stopped.value.code)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--data", "absent.npz"], "no such file"),
         (["--epochs", "0"], "--epochs must be at least 1"),
+        (["--trials", "0"], "--trials must be at least 1"),
+        (["--budget", "-1"], "--budget must be above 0"),
         (["--folds", "9"], "--folds must be 1 to 3"),
         (["--limit", "-1"], "--limit must be at least 0"),
     ],

@@ -105,6 +105,6 @@ def gaussian_to_laplace(
     z = ops.where(spread, (w - mean) / ops.where(spread, deviation, 1.0), 0.0)
     z = ops.clip(z, -_MAX_DEVIATIONS, _MAX_DEVIATIONS)
     # The two branches of |z| by hand: the derivative of abs is zero at zero, that of T is not.
-    sign = ops.where(z < 0, -1.0, 1.0)
+    sign = ops.cast(ops.where(z < 0, -1.0, 1.0), w.dtype)
     tail = log_erfc(z * sign / math.sqrt(2.0))
-    return ops.cast(laplace_mean - laplace_scale * ops.cast(sign, w.dtype) * tail, w.dtype)
+    return ops.cast(laplace_mean - laplace_scale * sign * tail, w.dtype)

@@ -185,6 +185,11 @@ class Supernet(keras.Model):
             config["optimizer"] = self._plain_optimizer
         return config
 
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles a supernet that is loaded from a file."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
     def call(self, x: Any, training: bool | None = None) -> Any:
         """Logits of the selected sub-network, or of those of a training step."""
         kernels = self._kernels()

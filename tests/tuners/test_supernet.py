@@ -33,6 +33,11 @@ def space_of(name, **options):
     return without_random_weights(small_space(**arguments))
 
 
+@pytest.fixture(autouse=True)
+def _seed():
+    """Sets no seed, unlike other tests: TensorFlow would drop all that it has compiled."""
+
+
 @pytest.fixture(scope="module")
 def supernet():
     """One for all tests that do not mind what others have done with it."""
@@ -72,7 +77,9 @@ def test_a_network_cut_out_predicts_what_the_supernet_does(supernet):
     check_cut_out(supernet, inputs_of(supernet.space).astype("float32"), SINGLE)
 
 
-@pytest.mark.skipif(BACKEND == "jax", reason="compiles for a minute; the other kinds differ little")
+@pytest.mark.skipif(
+    BACKEND != "torch", reason="TensorFlow: in double precision below; JAX compiles for a minute"
+)
 @pytest.mark.parametrize("name", list(SPACES)[1:])
 def test_so_do_other_kinds_of_networks(name):
     space = space_of(name)
@@ -94,13 +101,13 @@ class TestDoublePrecision:
     @pytest.mark.parametrize("name", SPACES)
     def test_cut_out_networks_are_equal(self, name):
         space = space_of(name)
-        check_cut_out(supernet_of(space), inputs_of(space), DOUBLE, 4)
+        check_cut_out(supernet_of(space), inputs_of(space), DOUBLE, 2)
 
     @pytest.mark.parametrize("sharing", ksa.ops.WEIGHT_SHARINGS)
     def test_cut_out_networks_are_equal_with_each_weight_sharing(self, sharing):
         space = space_of("inverted residual", operators=("shift", "adder"))
         supernet = supernet_of(space, weight_sharing=sharing, bins=5)
-        check_cut_out(supernet, inputs_of(space), DOUBLE, 3)
+        check_cut_out(supernet, inputs_of(space), DOUBLE, 1)
 
 
 def trace_counter(monkeypatch, supernet):
@@ -148,9 +155,10 @@ def test_training_lowers_the_loss_with_skipped_blocks_and_attention(supernet):
 
 def test_a_training_step_returns_logits_of_each_sub_network(supernet):
     x = inputs_of(supernet.space, 4).astype("float32")
-    if BACKEND == "jax":
-        shape = keras.ops.convert_to_numpy(supernet.compute_output_shape((4, 8, 8, 3)))
-        assert tuple(shape) == (4, 3)
+    if BACKEND == "jax":  # where running it layer by layer compiles each of them
+        symbol = keras.KerasTensor(x.shape)
+        for training, shape in ((True, (4, 4, 3)), (False, (4, 3))):
+            assert supernet.compute_output_spec(symbol, training=training).shape == shape
         return
     assert tuple(supernet(x, training=True).shape) == (4, 4, 3)
     assert tuple(supernet(x).shape) == (4, 3)

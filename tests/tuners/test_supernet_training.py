@@ -149,7 +149,14 @@ class TestLoss:
 
 
 def test_a_supernet_of_bfloat16_trains():
-    space = small_space(depths=((1,), (1,)), operators=("shift", "adder"))
+    space = small_space(
+        widths=((4, 8),),
+        depths=((1,),),
+        strides=(2,),
+        operators=("shift", "adder"),
+        kernel_sizes=(3,),
+        attention_stages=0,
+    )
     supernet = supernet_of(space, dtype="mixed_bfloat16", random_networks=0)
     changes = one_step(supernet, space)
     assert all(np.isfinite(change).all() for change in changes.values())

@@ -20,6 +20,8 @@ from keras_shiftadd.export._write_affine import write_affine
 from keras_shiftadd.export._write_kernels import bias_of, kernel_of, window_of
 from keras_shiftadd.export._writer import Value, Writer
 
+_NO_TIES = 1.01
+
 
 @dataclass
 class _Window:
@@ -47,12 +49,6 @@ def write_adder(writer: Writer, step: Step) -> None:
     kernel = kernel_of(layer)
     channels = step.node.shape[-1]
     bias = bias_of(layer, channels)
-    raw = writer.ranges[step.node]
-    affine = step.affine or Affine(np.ones(channels), np.zeros(channels))
-    affine = Affine(affine.gain, affine.offset + affine.gain * bias)
-    totals = Range(np.maximum(bias - raw.high, 0.0), np.maximum(bias - raw.low, 0.0))
-    if step.activation != "linear":
-        totals.high = _seen_through_relu(totals, affine)
     if isinstance(layer, DENSE):
         source = step.node.inputs[0]
         shape = (1, 1, math.prod(source.shape[:-1]), source.shape[-1])
@@ -66,6 +62,14 @@ def write_adder(writer: Writer, step: Step) -> None:
         window = _Window(size, strides, dilation, (height, step.node.shape[-2]))
         value = writer.pad(value, _pads(value.shape, window, layer.padding))
         kernel = kernel.reshape(*size, *kernel.shape[-2:])
+    kernel, excess = _within_inputs(kernel, value.quantization, isinstance(layer, DEPTHWISE))
+    raw = writer.ranges[step.node]
+    affine = step.affine or Affine(np.ones(channels), np.zeros(channels))
+    largest = bias - excess  # of an output, where all distances are 0
+    affine = Affine(affine.gain, affine.offset + affine.gain * largest)
+    totals = Range(np.maximum(largest - raw.high, 0.0), np.maximum(largest - raw.low, 0.0))
+    if step.activation != "linear":
+        totals.high = _seen_through_relu(totals, affine)
     numbers = _numbers(value.quantization, kernel, totals)
     if isinstance(layer, DEPTHWISE):
         total = _depthwise(writer, value, kernel, window, numbers, layer.name)
@@ -75,6 +79,20 @@ def write_adder(writer: Writer, step: Step) -> None:
     quantization = writer.output_quantization(step.output)
     output = write_affine(writer, total, totals, affine, step.activation, quantization, negate=True)
     writer.put(step.output, output)
+
+
+def _within_inputs(
+    kernel: np.ndarray, inputs: Quantization, depthwise: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """The kernel within the range of the inputs, and what the sum of each output lacks by that.
+
+    All inputs lie on the same side of a weight beyond their range, so how far it is beyond is a
+    constant summand. It goes into the offset: the int8 numbers are spent on what varies.
+    """
+    kernel = kernel.astype(np.float64)
+    within = np.clip(kernel, inputs.low, inputs.high)
+    axes = (0, 1) if depthwise else (0, 1, 2)
+    return within, np.abs(kernel - within).sum(axis=axes).reshape(-1)
 
 
 def _seen_through_relu(totals: Range, affine: Affine) -> np.ndarray:
@@ -101,8 +119,11 @@ def _pads(shape: tuple[int, ...], window: _Window, padding: str) -> list[tuple[i
 
 def _numbers(inputs: Quantization, kernel: np.ndarray, totals: Range) -> _Numbers:
     weights = constant_quantization(kernel)
+    # A kernel that fills the range of the inputs would make the steps of the differences twice
+    # theirs: every second difference were a tie, and tflite-micro rounds all ties upwards.
     difference = Quantization.from_range(
-        inputs.low - kernel.max(initial=0.0), inputs.high - kernel.min(initial=0.0)
+        _NO_TIES * (inputs.low - kernel.max(initial=0.0)),
+        _NO_TIES * (inputs.high - kernel.min(initial=0.0)),
     )
     # With the scale of the differences, ABS rounds nothing and needs no rescaling.
     absolute = Quantization(difference.scale, -128)

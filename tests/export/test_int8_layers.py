@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from export_helpers import hold, not_on_jax, sequential
+from export_helpers import hold, not_on_jax, sequential, settle
 from keras import layers
 
 from keras_shiftadd import export
@@ -112,6 +112,25 @@ def test_adder_with_an_activation(samples, to_file):
     )
     # The ReLU cuts off two thirds of the sums' range, and the output's steps are as much finer.
     hold(sequential((8, 8, 3), layer), samples(8, 8, 3), to_file, most_steps=10.0, between=3)
+
+
+@pytest.mark.parametrize("kind", ["convolution", "groups", "depthwise", "dense"][EVERYWHERE])
+def test_adder_weights_far_beyond_the_inputs_cost_no_precision(kind, samples, to_file):
+    far = keras.initializers.RandomNormal(stddev=300.0, seed=0)
+    shape = (7, 7, 4)
+    layer = {
+        "convolution": ksa_layers.AdderConv2D(6, 3, padding="same", kernel_initializer=far),
+        "groups": ksa_layers.AdderConv2D(6, 3, groups=2, kernel_initializer=far),
+        "depthwise": ksa_layers.AdderDepthwiseConv2D(
+            3, depth_multiplier=2, depthwise_initializer=far
+        ),
+        "dense": ksa_layers.AdderDense(6, kernel_initializer=far),
+    }[kind]
+    # Without the normalisation what varies would be little beside the sum of the distances; with
+    # it a step of the sums is some steps of the output.
+    model = sequential(shape, layer, layers.BatchNormalization())
+    data = samples(*shape)
+    hold(settle(model, data), data, to_file, most_steps=8.0, between=5)
 
 
 @pytest.mark.parametrize("form", ["quantized", "sign_exponent", "dense"][EVERYWHERE])

@@ -11,9 +11,7 @@ import keras_tuner
 import numpy as np
 import search_data
 from search_training import (
-    GRADIENT_SCALE,
     accuracy,
-    build,
     calibration_samples,
     train_alone,
     train_supernet,
@@ -75,7 +73,7 @@ def search(
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     start = time.perf_counter()
-    supernet = ksa.tuners.Supernet(space, gradient_scale=GRADIENT_SCALE, seed=seed)
+    supernet = ksa.tuners.Supernet(space, seed=seed)
     train_supernet(supernet, data, options.epochs, seed)
     trained = time.perf_counter()
     x, known = calibration_samples(data), {}
@@ -108,7 +106,7 @@ def search(
     results = []
     for limit, (architecture, inherited) in zip(limits, winners, strict=True):
         keras.utils.set_random_seed(seed)
-        model = build(space, architecture)
+        model = space.build(architecture)
         train_alone(model, data, options.alone_epochs, seed)
         results.append(
             {

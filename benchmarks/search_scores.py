@@ -7,9 +7,7 @@ from typing import Any
 import keras
 import search_data
 from search_training import (
-    GRADIENT_SCALE,
     accuracy,
-    build,
     calibration_samples,
     train_alone,
     train_supernet,
@@ -41,7 +39,7 @@ def score_alone(
     """Trains one sub-network alone."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    model = build(space, architecture)
+    model = space.build(architecture)
     start = time.perf_counter()
     train_alone(model, data, epochs, seed)
     seconds = time.perf_counter() - start
@@ -54,9 +52,7 @@ def score_inherited(
     """Trains a supernet and scores all sub-networks with its weights."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    supernet = ksa.tuners.Supernet(
-        space, weight_sharing=form, gradient_scale=GRADIENT_SCALE, seed=seed
-    )
+    supernet = ksa.tuners.Supernet(space, weight_sharing=form, seed=seed)
     start = time.perf_counter()
     train_supernet(supernet, data, epochs, seed)
     trained = time.perf_counter()

@@ -17,7 +17,6 @@ from search_data import Batches, Data
 RATE = 0.1
 BATCH = 64
 WEIGHT_DECAY = 1e-4
-GRADIENT_SCALE = 1.0
 CALIBRATION = 1024  # samples that BatchNormalization statistics are estimated from
 
 
@@ -25,14 +24,6 @@ def optimizer(steps: int) -> keras.optimizers.Optimizer:
     """The optimizer of all networks, for a number of steps."""
     rate = keras.optimizers.schedules.CosineDecay(RATE, steps)
     return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=WEIGHT_DECAY)
-
-
-def build(space: Any, architecture: Any) -> keras.Model:
-    """A network of a space, whose adder layers have the gradients of this recipe."""
-    model = space.build(architecture)
-    for layer in _adder_layers(model):
-        layer.gradient_scale = GRADIENT_SCALE
-    return model
 
 
 def compile_for(model: keras.Model, chosen: keras.optimizers.Optimizer) -> None:

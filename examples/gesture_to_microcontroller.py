@@ -46,8 +46,6 @@ BUDGET_SHARE = 0.5
 EPOCHS, QUICK_EPOCHS = 20, 2
 TRIALS, QUICK_TRIALS = 100, 6
 BATCH = 64
-# Adder kernels of small networks learn too slowly with the gradient norm of the papers, 0.2.
-GRADIENT_SCALE = 1.0
 CALIBRATION_SAMPLES = 256
 # What the .tflite may hold of an adder layer's differences at a time: with less, tflite-micro needs
 # less memory, and the file more operators.
@@ -162,7 +160,7 @@ def search(fold: demo_data.Fold, options: argparse.Namespace, seed: int, folder:
         space,
         budget=budget,
         max_trials=options.trials,
-        supernet=ksa.tuners.Supernet(space, gradient_scale=GRADIENT_SCALE, seed=seed),
+        supernet=ksa.tuners.Supernet(space, seed=seed),
         seed=seed,
         directory=folder,
         project_name="search",

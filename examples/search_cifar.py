@@ -30,8 +30,6 @@ import numpy as np
 import keras_shiftadd as ksa
 
 Parts = dict[str, tuple[np.ndarray, np.ndarray]]
-# With the gradient norm of the papers, 0.2, adder kernels of small networks learn too slowly.
-GRADIENT_SCALE = 1.0
 
 
 class Images(keras.utils.PyDataset):
@@ -118,7 +116,7 @@ def make_tuner(
         objective="val_accuracy",
         budget=budget,
         max_trials=options.trials,
-        supernet=ksa.tuners.Supernet(space, gradient_scale=GRADIENT_SCALE, seed=options.seed),
+        supernet=ksa.tuners.Supernet(space, seed=options.seed),
         batch_size=options.batch,
         seed=options.seed,
         directory=options.output,

@@ -51,6 +51,7 @@ class LayerOptions:
         num_heads: attention heads.
         key_dim: channels of a head.
         projection: projections of attention, `"dense"` or `"shift"`.
+        gradient_scale: norm of the gradients of adder kernels; see `AdderConv2D`.
         initializer: initializer of all kernels; None for that of each layer.
     """
 
@@ -59,6 +60,7 @@ class LayerOptions:
     num_heads: int
     key_dim: int
     projection: str
+    gradient_scale: float | None = None
     initializer: Any = None
 
     def window(self, size: int) -> tuple[int, int]:
@@ -156,7 +158,11 @@ def _convolution(operator: str, options: LayerOptions) -> Callable[..., Any]:
     if operator == "conv":
         return partial(keras.layers.Conv2D, kernel_initializer=options.keras_initializer)
     if operator == "adder":
-        return partial(layers.AdderConv2D, kernel_initializer=options.initializer)
+        return partial(
+            layers.AdderConv2D,
+            gradient_scale=options.gradient_scale,
+            kernel_initializer=options.initializer,
+        )
     return partial(
         layers.ShiftConv2D,
         weight_bits=options.weight_bits,
@@ -183,7 +189,7 @@ def _depthwise(x: Any, plan: BlockPlan, options: LayerOptions) -> Any:
         return keras.layers.DepthwiseConv2D(**arguments)(x)
     arguments["depthwise_initializer"] = options.initializer
     if plan.operator == "adder":
-        return layers.AdderDepthwiseConv2D(**arguments)(x)
+        return layers.AdderDepthwiseConv2D(gradient_scale=options.gradient_scale, **arguments)(x)
     return layers.ShiftDepthwiseConv2D(weight_bits=options.weight_bits, **arguments)(x)
 
 

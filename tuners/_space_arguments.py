@@ -1,5 +1,6 @@
 """Checks of the arguments of a space."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,15 @@ def check_input_shape(input_shape: Any) -> tuple[int, ...]:
             f"positive. Received: input_shape={input_shape!r}"
         )
     return shape
+
+
+def check_gradient_scale(value: Any) -> float | None:
+    """A positive number, or None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ValueError(f"`gradient_scale` must be a positive number or None. Received: {value!r}")
+    return float(value)
 
 
 def check_operators(operators: Any) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ class SupernetBlock(keras.layers.Layer):
         block: int,
         weight_sharing: str,
         bins: int,
-        gradient_scale: float | None,
+        shared_gradient_scale: float | None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name=f"stage{stage}_block{block}", **kwargs)
@@ -68,7 +68,7 @@ class SupernetBlock(keras.layers.Layer):
             self.hidden_width = self.in_width * space.expansions[-1]
         self.weight_sharing = weight_sharing
         self.bins = bins
-        self.gradient_scale = gradient_scale
+        self.shared_gradient_scale = shared_gradient_scale
         self.places = tuple(
             (name, self.hidden_width if hidden else self.width)
             for name, hidden in PLACES[self.block]
@@ -165,7 +165,8 @@ class SupernetBlock(keras.layers.Layer):
                     self.weight_sharing,
                     gain=weights.get("gain"),
                     offset=weights.get("offset"),
-                    gradient_scale=self.gradient_scale,
+                    gradient_scale=self.options.gradient_scale,
+                    shared_gradient_scale=self.shared_gradient_scale,
                 )
         return result
 

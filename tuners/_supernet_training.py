@@ -12,9 +12,23 @@ from keras_shiftadd.tuners.supernet import Supernet
 def default_optimizer(steps: int) -> keras.optimizers.Optimizer:
     """SGD with Nesterov momentum and a cosine schedule over all steps."""
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, alpha=0.0, warmup_target=0.05, warmup_steps=max(1, steps // 20)
+        0.0, steps, alpha=0.0, warmup_target=0.1, warmup_steps=max(1, steps // 20)
     )
     return keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, weight_decay=1e-4)
+
+
+def decay_kernels_only(optimizer: keras.optimizers.Optimizer, model: keras.Model) -> None:
+    """Leaves offsets, gains and adder kernels out of weight decay, which draws to zero.
+
+    Weights of adder layers are places, not factors.
+    """
+    kept = [
+        variable
+        for layer in model.layers
+        for variable in layer.trainable_variables
+        if getattr(layer, "operator", None) == "adder" or "kernel" not in variable.name
+    ]
+    optimizer.exclude_from_weight_decay(kept)
 
 
 def train(

@@ -25,6 +25,7 @@ from keras_shiftadd.tuners._genes import (
 )
 from keras_shiftadd.tuners._presets import PRESETS, Preset
 from keras_shiftadd.tuners._space_arguments import (
+    check_gradient_scale,
     check_input_shape,
     check_operators,
     check_preset,
@@ -83,6 +84,8 @@ class HybridSpace:
         attention_projection: `"dense"` or `"shift"`, the projections of attention.
         total_depth: Integer, number of blocks of all stages together; `None` leaves it free.
         weight_bits: Integer, bits of shift weights.
+        gradient_scale: Number, norm of the gradients of adder kernels; see `AdderConv2D`. `None`
+            leaves them as they are.
 
     Raises:
         ValueError: If an argument is out of its range, or the input is too small for the strides.
@@ -120,6 +123,7 @@ class HybridSpace:
         attention_projection: str = "dense",
         total_depth: int | None = None,
         weight_bits: int = 5,
+        gradient_scale: float | None = 1.0,
     ) -> None:
         given = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         self._config = given
@@ -150,7 +154,12 @@ class HybridSpace:
         self.kernel_sizes, self.expansions = plan.kernel_sizes, plan.expansions
         self.attention_stages, self.total_depth = plan.attention_stages, plan.total_depth
         self.options = LayerOptions(
-            self.rank, weight_bits, plan.num_heads, plan.key_dim, attention_projection
+            self.rank,
+            weight_bits,
+            plan.num_heads,
+            plan.key_dim,
+            attention_projection,
+            check_gradient_scale(gradient_scale),
         )
         # Rows and columns behind the stem and behind each stage.
         self.resolutions = resolutions((self.stem_stride, *self.strides), self.input_shape)

@@ -11,7 +11,7 @@ from keras_shiftadd.tuners import _distributed
 from keras_shiftadd.tuners._batch_statistics import reestimate_batch_statistics
 from keras_shiftadd.tuners._genes import Architecture
 from keras_shiftadd.tuners._supernet_store import SupernetStore
-from keras_shiftadd.tuners._supernet_training import default_optimizer, train
+from keras_shiftadd.tuners._supernet_training import decay_kernels_only, default_optimizer, train
 from keras_shiftadd.tuners._training_data import (
     ShuffledBatches,
     count_steps,
@@ -50,7 +50,7 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
         supernet: A `Supernet` of this space, not trained, in place of `Supernet(space,
             seed=seed)`.
         optimizer: Optimizer of the supernet; `None` is SGD with Nesterov momentum 0.9, weight
-            decay 1e-4 and a cosine schedule from 0.05. Weights that no sub-network of a step uses
+            decay 1e-4 and a cosine schedule from 0.1. Weights that no sub-network of a step uses
             are left alone whatever the optimizer.
         loss: Loss; `None` is sparse categorical cross-entropy from logits.
         metrics: Metrics; `None` is accuracy.
@@ -187,7 +187,7 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
             "sampling",
             "random_networks",
             "distillation",
-            "gradient_scale",
+            "shared_gradient_scale",
             "bins",
             "seed",
         )
@@ -470,6 +470,7 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
                     "`optimizer`. Received: neither."
                 )
             optimizer = default_optimizer(steps * epochs)
+            decay_kernels_only(optimizer, model)
         model.compile(optimizer=optimizer, **self._compile_arguments)
         data: dict[str, Any] = {"x": x}
         if is_array(x):

@@ -48,7 +48,8 @@ class Supernet(keras.Model):
         random_networks: Integer, random sub-networks of a sandwich step.
         distillation: Boolean; in a sandwich step the other sub-networks learn what the largest
             one predicts instead of the classes.
-        gradient_scale: Norm of the gradient of adder kernels; see `AdderConv2D`.
+        shared_gradient_scale: Number, norm of the gradient that adder layers pass on to the shared
+            kernels; see `keras_shiftadd.ops.shared_adder_kernel`. `None` takes that of the space.
         bins: Integer, bins of `weight_sharing="binned"`.
         seed: Integer, seed of the choice of sub-networks.
 
@@ -84,7 +85,7 @@ class Supernet(keras.Model):
         sampling: str = "sandwich",
         random_networks: int = 2,
         distillation: bool = True,
-        gradient_scale: float | None = 0.2,
+        shared_gradient_scale: float | None = 0.1,
         bins: int = 100,
         seed: int | None = None,
         **kwargs: Any,
@@ -106,13 +107,13 @@ class Supernet(keras.Model):
         self.sampling = sampling
         self.random_networks = random_networks
         self.distillation = distillation
-        self.gradient_scale = gradient_scale
+        self.shared_gradient_scale = shared_gradient_scale
         self.bins = bins
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         # stage_0/block_0, stage_0/block_1, ...: all blocks of the deepest network.
         self.blocks = [
-            SupernetBlock(space, i, j, weight_sharing, bins, gradient_scale)
+            SupernetBlock(space, i, j, weight_sharing, bins, shared_gradient_scale)
             for i, depths in enumerate(space.depths)
             for j in range(depths[-1])
         ]
@@ -347,7 +348,7 @@ class Supernet(keras.Model):
             "sampling": self.sampling,
             "random_networks": self.random_networks,
             "distillation": self.distillation,
-            "gradient_scale": self.gradient_scale,
+            "shared_gradient_scale": self.shared_gradient_scale,
             "bins": self.bins,
             "seed": self.seed,
         }

@@ -20,6 +20,7 @@ def shared_adder_kernel(
     gain: Any = None,
     offset: Any = None,
     gradient_scale: Any = 0.2,
+    shared_gradient_scale: Any = None,
 ) -> Any:
     """Maps a kernel that serves a convolution to one that serves an adder layer.
 
@@ -36,9 +37,12 @@ def shared_adder_kernel(
         gain: Float tensor: a scalar for `"transport"` and `"gain"`, `(bins,)` for `"binned"`.
         offset: Scalar float tensor for `"transport"` and `"gain"`.
         gradient_scale: Number or scalar tensor: the gradient that arrives at the adder kernel is
-            brought to this norm (`normalize_gradient`), and in `"transport"` and `"gain"` that of
-            the shared kernel to this norm times the shared kernel's deviation, so that it moves by
-            the same fraction as an adder kernel of its own. `None` leaves gradients as they are.
+            brought to this norm (`normalize_gradient`). `None` leaves gradients as they are.
+        shared_gradient_scale: Number or scalar tensor: the gradient that the adder layer passes on
+            to the shared kernel is brought to this norm times the kernel's deviation. `None` takes
+            `gradient_scale` in `"transport"` and `"gain"`, so that the shared kernel moves by the
+            same fraction as an adder kernel of its own, and changes nothing in the other two.
+            Where a convolution learns from the same kernel, less disturbs it less.
 
     Returns:
         Tensor of the shape of `kernel`. Mean and deviation of the kernel are constants in the
@@ -63,22 +67,22 @@ def shared_adder_kernel(
         )
     kernel = plain_tensor(kernel)
 
-    def normalized(tensor: Any, factor: Any = 1.0) -> Any:
-        if gradient_scale is None:
-            return tensor
-        return normalize_gradient(tensor, gradient_scale * factor)
+    def normalized(tensor: Any, scale: Any, factor: Any = 1.0) -> Any:
+        return tensor if scale is None else normalize_gradient(tensor, scale * factor)
 
-    if weight_sharing == "none":
-        return normalized(kernel)
-    if weight_sharing == "binned":
-        return normalized(binned_gain(kernel, gain))
     deviation = ops.stop_gradient(ops.std(kernel))
+    if shared_gradient_scale is None and weight_sharing in ("transport", "gain"):
+        shared_gradient_scale = gradient_scale
     mean = ops.stop_gradient(ops.mean(kernel))
-    kernel = normalized(kernel, deviation)
+    kernel = normalized(kernel, shared_gradient_scale, deviation)
+    if weight_sharing == "none":
+        return normalized(kernel, gradient_scale)
+    if weight_sharing == "binned":
+        return normalized(binned_gain(kernel, gain), gradient_scale)
     if weight_sharing == "transport":
         unit = gaussian_to_laplace(
             kernel, mean, deviation, laplace_mean=0.0, laplace_scale=1.0 / math.sqrt(2.0)
         )
     else:
         unit = (kernel - mean) / ops.maximum(deviation, keras.config.epsilon())
-    return normalized(unit * gain + offset)
+    return normalized(unit * gain + offset, gradient_scale)

@@ -16,7 +16,7 @@ import keras_tuner
 
 from keras_shiftadd.cost import Budget, Cost
 from keras_shiftadd.tuners import HybridOracle, HybridSpace
-from keras_shiftadd.tuners._worker_loop import WorkerLoop
+from keras_shiftadd.tuners._workers.loop import WorkerLoop
 
 _PRICES = {"conv": 3.0, "shift": 1.0, "adder": 1.5}
 OBJECTIVE = keras_tuner.Objective("score", "max")

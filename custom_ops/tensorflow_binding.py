@@ -98,8 +98,8 @@ def adder_conv(x: Any, w: Any, window: Window, gradient: str) -> Any:
 
         return y, backward
 
-    # The gradient refers to these tensors. Inside a branch of a tf.function it must find them in the
-    # branch itself, not in the graph around it.
+    # The gradient refers to these tensors. Inside a branch of a tf.function it must find them in
+    # the branch itself, not in the graph around it.
     return conv(tf.identity(x), tf.identity(w))
 
 

@@ -7,9 +7,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from keras_shiftadd.tuners._plot_architecture import plot_architecture
-    from keras_shiftadd.tuners._plot_history import plot_history
-    from keras_shiftadd.tuners._plot_pareto import plot_pareto
+    from keras_shiftadd.tuners._plots.architecture import plot_architecture
+    from keras_shiftadd.tuners._plots.history import plot_history
+    from keras_shiftadd.tuners._plots.pareto import plot_pareto
     from keras_shiftadd.tuners.hybrid_oracle import HybridOracle
     from keras_shiftadd.tuners.hybrid_space import HybridSpace
     from keras_shiftadd.tuners.hybrid_tuner import HybridTuner
@@ -33,9 +33,9 @@ _MODULES = {
     "HybridTuner": "keras_shiftadd.tuners.hybrid_tuner",
     "Supernet": "keras_shiftadd.tuners.supernet",
     "pareto_front": "keras_shiftadd.tuners.pareto",
-    "plot_architecture": "keras_shiftadd.tuners._plot_architecture",
-    "plot_history": "keras_shiftadd.tuners._plot_history",
-    "plot_pareto": "keras_shiftadd.tuners._plot_pareto",
+    "plot_architecture": "keras_shiftadd.tuners._plots.architecture",
+    "plot_history": "keras_shiftadd.tuners._plots.history",
+    "plot_pareto": "keras_shiftadd.tuners._plots.pareto",
 }
 
 

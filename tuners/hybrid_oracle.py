@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from keras_shiftadd.tuners._durable_oracle import DurableOracle
-from keras_shiftadd.tuners._evolution import Result
-from keras_shiftadd.tuners._feasible import check_possible
-from keras_shiftadd.tuners._oracle_arguments import check_count, check_strategy
-from keras_shiftadd.tuners._proposals import Proposals
+from keras_shiftadd.tuners._oracle.arguments import check_count, check_strategy
+from keras_shiftadd.tuners._oracle.durable import DurableOracle
+from keras_shiftadd.tuners._oracle.evolution import Result
+from keras_shiftadd.tuners._oracle.feasible import check_possible
+from keras_shiftadd.tuners._oracle.proposals import Proposals
 from keras_shiftadd.tuners.pareto import pareto_front
 
 if TYPE_CHECKING:

@@ -11,10 +11,17 @@ import keras_tuner
 
 from keras_shiftadd import ops
 from keras_shiftadd.cost import Budget, Cost
-from keras_shiftadd.tuners import _blocks
-from keras_shiftadd.tuners._architecture import to_architecture, to_values
-from keras_shiftadd.tuners._blocks import BlockPlan, LayerOptions
-from keras_shiftadd.tuners._genes import (
+from keras_shiftadd.tuners._space import networks
+from keras_shiftadd.tuners._space.architecture import to_architecture, to_values
+from keras_shiftadd.tuners._space.arguments import (
+    check_gradient_scale,
+    check_input_shape,
+    check_operators,
+    check_preset,
+    resolutions,
+)
+from keras_shiftadd.tuners._space.costs import SpaceCosts
+from keras_shiftadd.tuners._space.genes import (
     Architecture,
     Gene,
     Value,
@@ -23,15 +30,8 @@ from keras_shiftadd.tuners._genes import (
     complete,
     stage_name,
 )
-from keras_shiftadd.tuners._presets import PRESETS, Preset
-from keras_shiftadd.tuners._space_arguments import (
-    check_gradient_scale,
-    check_input_shape,
-    check_operators,
-    check_preset,
-    resolutions,
-)
-from keras_shiftadd.tuners._space_costs import SpaceCosts
+from keras_shiftadd.tuners._space.networks import BlockPlan, LayerOptions
+from keras_shiftadd.tuners._space.presets import PRESETS, Preset
 
 _PROJECTIONS = ("dense", "shift")
 # How often a mutation is drawn again where the repair of `total_depth` has undone it.
@@ -515,8 +515,8 @@ class HybridSpace:
         inputs = keras.Input(self.input_shape, name="input")
         x = self.build_stem(inputs, self.options)
         for plan in plans:
-            x = _blocks.block(x, plan, self.options)
-        return keras.Model(inputs, _blocks.head(x, self.num_classes, self.options), name="hybrid")
+            x = networks.block(x, plan, self.options)
+        return keras.Model(inputs, networks.head(x, self.num_classes, self.options), name="hybrid")
 
     def build_stem(self, inputs: Any, options: LayerOptions) -> Any:
         """Applies the stem to an input; series become images of one column.
@@ -532,7 +532,7 @@ class HybridSpace:
         if self.rank == 1:
             steps, channels = self.input_shape
             x = keras.layers.Reshape((steps, 1, channels), name="series")(x)
-        return _blocks.stem(x, self.stem_width, self.stem_stride, options)
+        return networks.stem(x, self.stem_width, self.stem_stride, options)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of this space, as plain Python objects."""

@@ -7,18 +7,18 @@ import keras
 import keras_tuner
 import numpy as np
 
-from keras_shiftadd.tuners import _distributed
-from keras_shiftadd.tuners._batch_statistics import reestimate_batch_statistics
-from keras_shiftadd.tuners._genes import Architecture
-from keras_shiftadd.tuners._supernet_store import SupernetStore
-from keras_shiftadd.tuners._supernet_training import decay_kernels_only, default_optimizer, train
-from keras_shiftadd.tuners._training_data import (
+from keras_shiftadd.tuners._space.genes import Architecture
+from keras_shiftadd.tuners._supernet.batch_statistics import reestimate_batch_statistics
+from keras_shiftadd.tuners._supernet.data import (
     ShuffledBatches,
     count_steps,
     is_array,
     some_inputs,
 )
-from keras_shiftadd.tuners._worker_loop import WorkerLoop
+from keras_shiftadd.tuners._supernet.store import SupernetStore
+from keras_shiftadd.tuners._supernet.training import decay_kernels_only, default_optimizer, train
+from keras_shiftadd.tuners._workers import roles
+from keras_shiftadd.tuners._workers.loop import WorkerLoop
 from keras_shiftadd.tuners.hybrid_oracle import HybridOracle
 from keras_shiftadd.tuners.hybrid_space import HybridSpace
 from keras_shiftadd.tuners.supernet import Supernet
@@ -230,7 +230,7 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
             ValueError: If data are missing or do not fit, or the supernet of this project was
                 trained for another number of epochs.
         """
-        if _distributed.is_chief():
+        if roles.is_chief():
             super().search(verbose=verbose)
             return
         self._check_data(x, y, validation_data, epochs)

@@ -8,13 +8,13 @@ import numpy as np
 from keras import ops
 
 from keras_shiftadd import ops as shiftadd_ops
-from keras_shiftadd.tuners._cut_out import cut_out
-from keras_shiftadd.tuners._encoding import COLUMNS, encode
-from keras_shiftadd.tuners._genes import Architecture
-from keras_shiftadd.tuners._selective_optimizer import selective
-from keras_shiftadd.tuners._supernet_block import SupernetBlock
-from keras_shiftadd.tuners._supernet_ops import map_rows
-from keras_shiftadd.tuners._supernet_stem import SupernetStem
+from keras_shiftadd.tuners._space.genes import Architecture
+from keras_shiftadd.tuners._supernet.block import SupernetBlock
+from keras_shiftadd.tuners._supernet.cut_out import cut_out
+from keras_shiftadd.tuners._supernet.encoding import COLUMNS, encode
+from keras_shiftadd.tuners._supernet.functions import map_rows
+from keras_shiftadd.tuners._supernet.selective_optimizer import selective
+from keras_shiftadd.tuners._supernet.stem import SupernetStem
 from keras_shiftadd.tuners.hybrid_space import HybridSpace
 
 SAMPLINGS = ("sandwich", "single_path")

@@ -20,7 +20,7 @@ import keras_tuner
 from priced_space import score, tiny_space
 
 from keras_shiftadd.tuners import HybridOracle
-from keras_shiftadd.tuners._worker_loop import WorkerLoop
+from keras_shiftadd.tuners._workers.loop import WorkerLoop
 
 
 class ScoreTuner(WorkerLoop, keras_tuner.Tuner):

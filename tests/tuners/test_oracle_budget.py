@@ -9,9 +9,9 @@ from run_once import once
 
 from keras_shiftadd.cost import Budget
 from keras_shiftadd.tuners import HybridOracle, HybridSpace
-from keras_shiftadd.tuners._evolution import Result
-from keras_shiftadd.tuners._oracle_arguments import check_strategy
-from keras_shiftadd.tuners._proposals import Proposals
+from keras_shiftadd.tuners._oracle.arguments import check_strategy
+from keras_shiftadd.tuners._oracle.evolution import Result
+from keras_shiftadd.tuners._oracle.proposals import Proposals
 
 OBJECTIVE = keras_tuner.Objective("score", "max")
 BUDGETS = {"energy": Budget(energy_uj=14.0), "flash and ram": Budget(flash=9_000, ram=1_000)}

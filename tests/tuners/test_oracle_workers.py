@@ -9,7 +9,7 @@ from priced_space import little_space, tiny_space
 from run_once import once
 
 from keras_shiftadd.tuners import HybridOracle
-from keras_shiftadd.tuners._workers_seen import SILENCE_SECONDS, WorkersSeen, sign_of_life
+from keras_shiftadd.tuners._workers.seen import SILENCE_SECONDS, WorkersSeen, sign_of_life
 
 pytestmark = once
 
@@ -27,7 +27,7 @@ class Clock:
 def clock(monkeypatch):
     time = Clock()
     monkeypatch.setattr(
-        "keras_shiftadd.tuners._durable_oracle.WorkersSeen",
+        "keras_shiftadd.tuners._oracle.durable.WorkersSeen",
         lambda timeout: WorkersSeen(timeout, time),
     )
     return time

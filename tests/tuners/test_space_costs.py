@@ -9,7 +9,7 @@ from small_spaces import small_bossnas, small_space, without_random_weights
 import keras_shiftadd as ksa
 from keras_shiftadd.cost import Budget
 from keras_shiftadd.tuners import HybridSpace
-from keras_shiftadd.tuners._enumeration import all_architectures
+from keras_shiftadd.tuners._oracle.enumeration import all_architectures
 
 SPACES = {
     "inverted residual": small_space(),

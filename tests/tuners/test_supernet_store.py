@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from keras_shiftadd.tuners._supernet_store import SupernetStore
+from keras_shiftadd.tuners._supernet.store import SupernetStore
 
 
 class Variable:

@@ -8,7 +8,7 @@ import pytest
 from small_spaces import small_space, without_random_weights
 from small_supernets import inputs_of, supernet_of
 
-from keras_shiftadd.tuners._encoding import encode
+from keras_shiftadd.tuners._supernet.encoding import encode
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 RATE = 0.1

@@ -9,8 +9,8 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from keras_shiftadd.tuners import _distributed
-from keras_shiftadd.tuners._workers_seen import sign_of_life
+from keras_shiftadd.tuners._workers import roles
+from keras_shiftadd.tuners._workers.seen import sign_of_life
 
 _RETRY_SECONDS = 0.5
 _CONNECT_SECONDS = 5.0
@@ -169,4 +169,4 @@ class ChiefClient:
 
 
 def _address() -> tuple[str, str]:
-    return os.environ[_distributed.ORACLE_IP], os.environ[_distributed.ORACLE_PORT]
+    return os.environ[roles.ORACLE_IP], os.environ[roles.ORACLE_PORT]

@@ -8,10 +8,10 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from keras_shiftadd.tuners import _distributed, _workers_seen
 from keras_shiftadd.tuners._atomic import write_json
-from keras_shiftadd.tuners._oracle_arguments import check_count, check_seconds
-from keras_shiftadd.tuners._workers_seen import WorkersSeen
+from keras_shiftadd.tuners._oracle.arguments import check_count, check_seconds
+from keras_shiftadd.tuners._workers import roles, seen
+from keras_shiftadd.tuners._workers.seen import WorkersSeen
 
 # A trial whose workers died this often is the likely cause, and fails.
 _MAX_LOSSES = 3
@@ -99,7 +99,7 @@ class DurableOracle(keras_tuner.Oracle):
             ValueError: If the objective is missing.
         """
         with self._own_lock:
-            sender = _workers_seen.sender(metrics)
+            sender = seen.sender(metrics)
             if sender is not None:
                 self._workers.heard(sender, sign=True)
                 known = self.trials.get(trial_id)
@@ -235,7 +235,7 @@ class DurableOracle(keras_tuner.Oracle):
     def _fail(self, reason: str, error: Exception | None) -> None:
         """Ends the search with an error: here, or for a chief when its workers have stopped."""
         self.stop_reason, self.failed = reason, True
-        if not _distributed.is_chief():
+        if not roles.is_chief():
             raise RuntimeError(reason) from error
         print(reason)
 
@@ -271,7 +271,7 @@ class DurableOracle(keras_tuner.Oracle):
         workers = state["workers"]
         self._left_running = state["ongoing_trials"]
         self._losses = dict(workers["losses"])
-        if _distributed.is_chief():
+        if roles.is_chief():
             self.tuner_ids = set(workers["known"])
             for tuner_id in {*workers["known"], *workers["send_signs"]}:
                 self._workers.heard(tuner_id, sign=tuner_id in workers["send_signs"])
@@ -302,7 +302,7 @@ class DurableOracle(keras_tuner.Oracle):
                 tuner_id: self.trials[trial_id]
                 for tuner_id, trial_id in self._left_running.items()
                 # Workers outlive their chief.
-                if _distributed.is_chief() and trial_id not in ended
+                if roles.is_chief() and trial_id not in ended
             }
             running = {trial.trial_id for trial in self.ongoing_trials.values()}
             for trial_id in running:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keras_shiftadd.tuners._evolution import METHODS, PARENT_SELECTIONS, Strategy
+from keras_shiftadd.tuners._oracle.evolution import METHODS, PARENT_SELECTIONS, Strategy
 
 
 def check_strategy(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from keras_shiftadd.tuners import _plotting
+from keras_shiftadd.tuners._plots import drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,8 +43,8 @@ def plot_architecture(
     space.validate(architecture)  # type: ignore[arg-type]
     stages = architecture["stages"]
     count = 1 + sum(len(stage["blocks"]) for stage in stages)
-    ax = _plotting.axes(ax, figsize=(2.0 + 0.55 * count, 4.0))
-    ax.bar(0, space.stem_width, width=0.85, color=_plotting.NEUTRAL)
+    ax = drawing.axes(ax, figsize=(2.0 + 0.55 * count, 4.0))
+    ax.bar(0, space.stem_width, width=0.85, color=drawing.NEUTRAL)
     ticks, names = [0.0], [f"stem\n{_size(space, 0)}"]
     labelled: set[str] = set()
     x = 1 + _GAP
@@ -55,7 +55,7 @@ def plot_architecture(
                 x,
                 stage["width"],
                 width=0.85,
-                color=_plotting.OPERATOR_COLORS[operator],
+                color=drawing.OPERATOR_COLORS[operator],
                 label=None if operator in labelled else operator,
             )
             labelled.add(operator)
@@ -71,13 +71,13 @@ def plot_architecture(
         ticks.append(x - (len(stage["blocks"]) + 1) / 2)
         names.append(f"stage {number + 1}\n{_size(space, number + 1)}")
         x += _GAP
-    _plotting.tidy(ax, "", "width (channels)", grid="y")
+    drawing.tidy(ax, "", "width (channels)", grid="y")
     ax.set_xticks(ticks, names)
     ax.tick_params(axis="x", length=0)
     ax.margins(y=0.15)
     handles, labels = ax.get_legend_handles_labels()
     by_label = dict(zip(labels, handles, strict=True))
-    shown = {name: by_label[name] for name in _plotting.OPERATOR_COLORS if name in by_label}
+    shown = {name: by_label[name] for name in drawing.OPERATOR_COLORS if name in by_label}
     # Above the axes: a bar may stand anywhere inside.
     ax.legend(
         shown.values(),

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from keras_shiftadd.tuners._presets import BLOCKS, Preset
+from keras_shiftadd.tuners._space.presets import BLOCKS, Preset
 
 OPERATORS = ("conv", "shift", "adder", "attention")
 

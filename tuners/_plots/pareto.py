@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from keras_shiftadd.tuners import _plotting
+from keras_shiftadd.tuners._plots import drawing
 from keras_shiftadd.tuners.pareto import pareto_front, points
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ def plot_pareto(
     ... ]
     >>> ax = keras_shiftadd.tuners.plot_pareto(records, score_name="accuracy")
     """
-    records, maximize, score_name = _plotting.read_history(history, maximize, score_name)
+    records, maximize, score_name = drawing.read_history(history, maximize, score_name)
     found = points(records, cost_name, maximize)
     if not found:
         raise ValueError(
             "At least one trial must have a score and a cost to compare. Received: "
             f"{len(records)} trials, none with a score and a cost {cost_name!r}."
         )
-    ax = _plotting.axes(ax, figsize=(6.5, 4.5))
+    ax = drawing.axes(ax, figsize=(6.5, 4.5))
     front = pareto_front(records, cost_name, maximize)
     (line,) = ax.plot(
         [record["cost"][cost_name] for record in front],
@@ -89,7 +89,7 @@ def plot_pareto(
         )
     limit = None if budget is None else budget.limits.get(cost_name)
     if limit is not None:
-        ax.axvline(limit, color=_plotting.NEUTRAL, linestyle="--", label="budget")
-    _plotting.tidy(ax, _plotting.cost_label(cost_name), score_name)
+        ax.axvline(limit, color=drawing.NEUTRAL, linestyle="--", label="budget")
+    drawing.tidy(ax, drawing.cost_label(cost_name), score_name)
     ax.legend(frameon=False)
     return ax

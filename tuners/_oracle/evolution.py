@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from keras_shiftadd.tuners._genes import Architecture
+from keras_shiftadd.tuners._space.genes import Architecture
 
 if TYPE_CHECKING:
     from keras_shiftadd.tuners.hybrid_space import HybridSpace

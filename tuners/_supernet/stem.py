@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from keras_shiftadd.tuners._supernet_ops import normalize
+from keras_shiftadd.tuners._supernet.functions import normalize
 
 if TYPE_CHECKING:
     from keras_shiftadd.tuners.hybrid_space import HybridSpace

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from keras_shiftadd.tuners._genes import Architecture, Gene, Values
+from keras_shiftadd.tuners._space.genes import Architecture, Gene, Values
 
 if TYPE_CHECKING:
     from keras_shiftadd.tuners.hybrid_space import HybridSpace

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from keras_shiftadd.tuners import _distributed
 from keras_shiftadd.tuners._atomic import write_json
-from keras_shiftadd.tuners._chief_client import ChiefClient
-from keras_shiftadd.tuners._oracle_arguments import check_seconds
+from keras_shiftadd.tuners._oracle.arguments import check_seconds
+from keras_shiftadd.tuners._workers import roles
+from keras_shiftadd.tuners._workers.chief_client import ChiefClient
 from keras_shiftadd.tuners.hybrid_oracle import HybridOracle
 
 # Time between signs of life of a worker.
@@ -53,9 +53,9 @@ class WorkerLoop:
     ) -> None:
         check_seconds("chief_timeout", chief_timeout)
         self._own_oracle = oracle
-        overwrite = overwrite and not _distributed.is_worker()
+        overwrite = overwrite and not roles.is_worker()
         super().__init__(oracle, *args, overwrite=overwrite, **kwargs)  # type: ignore[call-arg]
-        if _distributed.is_worker():
+        if roles.is_worker():
             self._client = self.oracle = ChiefClient(
                 self.oracle,
                 self.tuner_id,
@@ -71,7 +71,7 @@ class WorkerLoop:
     @property
     def is_leader(self) -> bool:
         """Whether this is a chief, or the only process: the one to use the results."""
-        return not _distributed.is_worker()
+        return not roles.is_worker()
 
     def wait_for_chief(self) -> None:
         """Waits, in a worker, until the chief answers.
@@ -82,7 +82,7 @@ class WorkerLoop:
         Raises:
             ConnectionError: If the chief does not answer for `chief_timeout` seconds.
         """
-        if _distributed.is_worker():
+        if roles.is_worker():
             self._client.wait()
 
     def search(self, *args: Any, **kwargs: Any) -> None:
@@ -96,13 +96,13 @@ class WorkerLoop:
             ConnectionError: In a worker whose chief has been away for `chief_timeout` seconds.
             RuntimeError: If too many trials failed in a row; with workers, in the chief.
         """
-        if _distributed.is_chief() and isinstance(self.oracle, HybridOracle):
+        if roles.is_chief() and isinstance(self.oracle, HybridOracle):
             self._serve(args, kwargs)
             return
-        if _distributed.is_worker():
+        if roles.is_worker():
             self.oracle = self._client
         super().search(*args, **kwargs)  # type: ignore[misc]
-        if _distributed.is_worker() and os.path.exists(self._oracle_file()):
+        if roles.is_worker() and os.path.exists(self._oracle_file()):
             # The chief may be gone by now.
             self.oracle = self._own_oracle
             self.oracle.reload()
@@ -118,14 +118,14 @@ class WorkerLoop:
         Args:
             trial: `keras_tuner.engine.trial.Trial`.
         """
-        if trial.message and _distributed.is_worker():
+        if trial.message and roles.is_worker():
             # Messages do not travel to the chief.
             print(f"Trial {trial.trial_id} failed:\n{trial.message}", flush=True)
         super().on_trial_end(trial)  # type: ignore[misc]
 
     def save(self) -> None:
         """Saves the state of the tuner and, unless a chief has it, of the oracle."""
-        if not _distributed.is_worker():
+        if not roles.is_worker():
             self._own_oracle.save()
         write_json(os.path.join(self.project_dir, f"{self.tuner_id}.json"), self.get_state())
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from keras_shiftadd.tuners._genes import Architecture
+from keras_shiftadd.tuners._space.genes import Architecture
 
 if TYPE_CHECKING:
     from keras_shiftadd.tuners.hybrid_space import HybridSpace

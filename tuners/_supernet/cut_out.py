@@ -7,10 +7,10 @@ import numpy as np
 from keras import ops
 
 from keras_shiftadd import ops as shiftadd_ops
-from keras_shiftadd.tuners._blocks import BlockPlan
-from keras_shiftadd.tuners._genes import Architecture
-from keras_shiftadd.tuners._supernet_block import SupernetBlock
-from keras_shiftadd.tuners._supernet_ops import centre
+from keras_shiftadd.tuners._space.genes import Architecture
+from keras_shiftadd.tuners._space.networks import BlockPlan
+from keras_shiftadd.tuners._supernet.block import SupernetBlock
+from keras_shiftadd.tuners._supernet.functions import centre
 
 if TYPE_CHECKING:
     from keras_shiftadd.tuners.supernet import Supernet

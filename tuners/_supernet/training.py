@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
-from keras_shiftadd.tuners._supernet_store import SupernetStore
-from keras_shiftadd.tuners._training_data import ShuffledBatches, is_array
+from keras_shiftadd.tuners._supernet.data import ShuffledBatches, is_array
+from keras_shiftadd.tuners._supernet.store import SupernetStore
 from keras_shiftadd.tuners.supernet import Supernet
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_shiftadd.tuners._blocks import BATCH_NORM_EPSILON
+from keras_shiftadd.tuners._space.networks import BATCH_NORM_EPSILON
 
 
 def plain(variable: Any) -> Any:

@@ -3,7 +3,7 @@
 import random
 from typing import TYPE_CHECKING
 
-from keras_shiftadd.tuners._genes import Architecture
+from keras_shiftadd.tuners._space.genes import Architecture
 
 if TYPE_CHECKING:
     from keras_shiftadd.cost import Budget

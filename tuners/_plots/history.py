@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from keras_shiftadd.tuners import _plotting
+from keras_shiftadd.tuners._plots import drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,16 +60,16 @@ def plot_history(
             "`generation_size` must be a positive integer or None. "
             f"Received: generation_size={generation_size!r}."
         )
-    records, maximize, score_name = _plotting.read_history(history, maximize, score_name)
-    ax = _plotting.axes(ax, figsize=(6.5, 4.0))
-    scores = [_plotting.score_of(record) for record in records]
-    over = [_plotting.exceeds(record, budget) for record in records]
+    records, maximize, score_name = drawing.read_history(history, maximize, score_name)
+    ax = drawing.axes(ax, figsize=(6.5, 4.0))
+    scores = [drawing.score_of(record) for record in records]
+    over = [drawing.exceeds(record, budget) for record in records]
     _draw_trials(ax, scores, over)
     _draw_best(ax, scores, over, maximize)
     for start in range(generation_size or len(records), len(records), generation_size or 1):
         label = "generation" if start == generation_size else None
-        ax.axvline(start + 0.5, color=_plotting.NEUTRAL, linewidth=0.8, alpha=0.6, label=label)
-    _plotting.tidy(ax, "trial", score_name)
+        ax.axvline(start + 0.5, color=drawing.NEUTRAL, linewidth=0.8, alpha=0.6, label=label)
+    drawing.tidy(ax, "trial", score_name)
     ticker = importlib.import_module("matplotlib.ticker")
     ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     if ax.get_legend_handles_labels()[0]:
@@ -78,7 +78,7 @@ def plot_history(
 
 
 def _draw_trials(ax: "Axes", scores: Sequence[float | None], over: Sequence[bool]) -> None:
-    color = _plotting.OPERATOR_COLORS["conv"]
+    color = drawing.OPERATOR_COLORS["conv"]
     for is_over, label in ((False, "trial"), (True, "trial above the budget")):
         numbers, shown = [], []
         for number, (score, above) in enumerate(zip(scores, over, strict=True), start=1):
@@ -94,7 +94,7 @@ def _draw_trials(ax: "Axes", scores: Sequence[float | None], over: Sequence[bool
             missing,
             [0.02] * len(missing),
             "x",
-            color=_plotting.NEUTRAL,
+            color=drawing.NEUTRAL,
             transform=ax.get_xaxis_transform(),
             label="trial without a score",
         )
@@ -113,5 +113,5 @@ def _draw_best(
             numbers.append(number)
             bests.append(best)
     if numbers:
-        color = _plotting.OPERATOR_COLORS["shift"]
+        color = drawing.OPERATOR_COLORS["shift"]
         ax.plot(numbers, bests, drawstyle="steps-post", color=color, label="best so far")

@@ -12,9 +12,9 @@ import keras
 import numpy as np
 
 from keras_shiftadd.cost import Budget, Cost, OperationCounts, count_operations
-from keras_shiftadd.tuners import _blocks
-from keras_shiftadd.tuners._blocks import BlockPlan
-from keras_shiftadd.tuners._genes import Architecture
+from keras_shiftadd.tuners._space import networks
+from keras_shiftadd.tuners._space.genes import Architecture
+from keras_shiftadd.tuners._space.networks import BlockPlan
 
 if TYPE_CHECKING:
     from keras_shiftadd.tuners.hybrid_space import HybridSpace
@@ -141,7 +141,7 @@ class SpaceCosts:
             return keras.Model(inputs, space.build_stem(inputs, self._options))
         if part[0] == "head":
             inputs = keras.Input((*space.resolutions[-1], part[1]))
-            return keras.Model(inputs, _blocks.head(inputs, space.num_classes, self._options))
+            return keras.Model(inputs, networks.head(inputs, space.num_classes, self._options))
         _, plan, resolution = part
         inputs = keras.Input((*resolution, plan.in_width))
-        return keras.Model(inputs, _blocks.block(inputs, plan, self._options))
+        return keras.Model(inputs, networks.block(inputs, plan, self._options))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from keras_shiftadd.tuners._genes import Architecture, Gene, Values, block_name, stage_name
+from keras_shiftadd.tuners._space.genes import Architecture, Gene, Values, block_name, stage_name
 
 _BLOCK_KEYS = ("operator", "kernel_size", "expansion")
 

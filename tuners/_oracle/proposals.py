@@ -6,10 +6,10 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from keras_shiftadd.tuners._enumeration import all_architectures, neighbours
-from keras_shiftadd.tuners._evolution import Candidate, Result, Strategy
-from keras_shiftadd.tuners._feasible import fit
-from keras_shiftadd.tuners._genes import Architecture, Values
+from keras_shiftadd.tuners._oracle.enumeration import all_architectures, neighbours
+from keras_shiftadd.tuners._oracle.evolution import Candidate, Result, Strategy
+from keras_shiftadd.tuners._oracle.feasible import fit
+from keras_shiftadd.tuners._space.genes import Architecture, Values
 
 if TYPE_CHECKING:
     from keras_shiftadd.cost import Budget

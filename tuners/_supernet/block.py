@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from keras_shiftadd import ops as shiftadd_ops
-from keras_shiftadd.tuners._encoding import COLUMNS, branches
-from keras_shiftadd.tuners._supernet_ops import (
+from keras_shiftadd.tuners._supernet.encoding import COLUMNS, branches
+from keras_shiftadd.tuners._supernet.functions import (
     centre,
     centre_mask,
     convolve,

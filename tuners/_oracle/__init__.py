@@ -1,0 +1,1 @@
+"""How an oracle finds architectures, and how it survives kills."""

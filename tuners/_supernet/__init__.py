@@ -1,0 +1,1 @@
+"""The parts of a supernet, their training and their files."""

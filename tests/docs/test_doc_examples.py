@@ -12,7 +12,8 @@ import keras_shiftadd as ksa
 # Words that a block may have behind "python".
 NO_RUN = "no-run"
 WARNS = "warns"
-MOST_NOT_RUN = 2
+# What takes data of your own, several processes, or a search of minutes.
+MOST_NOT_RUN = 3
 
 # Pages that need more than a backend.
 NEEDS = {"export.md": ("ai_edge_litert", "tflite_micro"), "search.md": ("matplotlib",)}

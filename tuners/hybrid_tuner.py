@@ -159,7 +159,6 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
         if self._supernet is None:
             supernet = self._make_supernet(self._optimizer)
             if self._store(supernet).state() is not None:
-                supernet.optimizer.build(supernet.trainable_variables)
                 self._store(supernet).load(supernet)
             self._supernet = supernet
         return self._supernet
@@ -173,6 +172,8 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
             # Which optimizer it was does not matter for scores, its variables must fit.
             chosen = default_optimizer(1) if optimizer is None else optimizer
             supernet.compile(optimizer=chosen, **self._compile_arguments)
+            # Here, where a distribution strategy is in force, and before a checkpoint is read.
+            supernet.optimizer.build(supernet.trainable_variables)
             return supernet
 
         if self.distribution_strategy is None:
@@ -305,7 +306,6 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
                     **fit_arguments,
                 )
         if not may_train:
-            supernet.optimizer.build(supernet.trainable_variables)
             store.load(supernet)
         self._supernet = supernet
 

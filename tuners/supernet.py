@@ -319,7 +319,7 @@ class Supernet(keras.Model):
             np.asarray(self._calibrator().predict_on_batch(x[i : i + batch_size]))
             for i in range(0, count - batch_size + 1, batch_size)
         ]
-        self._statistics.assign(np.mean(found, axis=0))
+        self._statistics.assign(np.mean(np.concatenate(found), axis=0))
 
     def cut_out(self) -> keras.Model:
         """Makes a network of its own of the selected sub-network.
@@ -368,8 +368,8 @@ class _Calibrator(keras.Model):
         self.supernet = supernet
 
     def call(self, x: Any, training: bool | None = None) -> Any:
-        """Means and variances `(2, channels of all normalisations)`."""
-        return self.supernet.batch_statistics(x)
+        """Means and variances `(1, 2, channels of all normalisations)`, of each device."""
+        return ops.expand_dims(self.supernet.batch_statistics(x), 0)
 
 
 def _mean(values: Any, sample_weight: Any) -> Any:

@@ -37,7 +37,8 @@ def shared_adder_kernel(
         gain: Float tensor: a scalar for `"transport"` and `"gain"`, `(bins,)` for `"binned"`.
         offset: Scalar float tensor for `"transport"` and `"gain"`.
         gradient_scale: Number or scalar tensor: the gradient that arrives at the adder kernel is
-            brought to this norm (`normalize_gradient`). `None` leaves gradients as they are.
+            brought to this norm (`normalize_gradient`), those of `gain` and `offset` to the mean
+            over the elements that share them. `None` leaves gradients as they are.
         shared_gradient_scale: Number or scalar tensor: the gradient that the adder layer passes on
             to the shared kernel is brought to this norm times the kernel's deviation. `None` takes
             `gradient_scale` in `"transport"` and `"gain"`, so that the shared kernel moves by the
@@ -70,6 +71,11 @@ def shared_adder_kernel(
     def normalized(tensor: Any, scale: Any, factor: Any = 1.0) -> Any:
         return tensor if scale is None else normalize_gradient(tensor, scale * factor)
 
+    if gradient_scale is not None and gain is not None:
+        # The rule for the kernel's elements would move what they share by the sum of all moves.
+        gain = _divide_gradient(plain_tensor(gain), math.prod(kernel.shape))
+        if offset is not None:
+            offset = _divide_gradient(plain_tensor(offset), math.prod(kernel.shape))
     deviation = ops.stop_gradient(ops.std(kernel))
     if shared_gradient_scale is None and weight_sharing in ("transport", "gain"):
         shared_gradient_scale = gradient_scale
@@ -86,3 +92,10 @@ def shared_adder_kernel(
     else:
         unit = (kernel - mean) / ops.maximum(deviation, keras.config.epsilon())
     return normalized(unit * gain + offset, gradient_scale)
+
+
+def _divide_gradient(shared: Any, elements: int) -> Any:
+    """The same numbers; their gradient is divided by how many elements share each of them."""
+    share = math.prod(shared.shape) / elements
+    constant = ops.stop_gradient(shared)
+    return constant + share * (shared - constant)

@@ -113,3 +113,15 @@ def test_equal_weights_map_to_the_offset():
 def test_an_unknown_form_is_refused():
     with pytest.raises(ValueError, match=r"`weight_sharing` must be one of .*Received: 'half'"):
         ops.shared_adder_kernel(np.ones((2, 2), "float32"), "half")
+
+
+@pytest.mark.parametrize("sharing", ["transport", "gain"])
+def test_gain_and_offset_move_no_faster_than_an_element(sharing, rng):
+    kernel = kernel_of(rng)
+    upstream = rng.normal(size=kernel.shape).astype("float32")
+    _, (_, dgain, doffset) = share(sharing, kernel, upstream, 0.2)
+    brought = 0.2 * np.sqrt(kernel.size) * upstream / np.abs(upstream).sum()
+    unit = standardized(kernel)
+    unit = laplacian(unit) if sharing == "transport" else unit
+    np.testing.assert_allclose(dgain, (brought * unit).mean(), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(doffset, brought.mean(), rtol=1e-3, atol=1e-6)

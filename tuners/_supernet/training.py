@@ -45,7 +45,7 @@ def train(
     """Trains a compiled supernet up to a number of epochs, from its last checkpoint.
 
     Args:
-        supernet: the supernet.
+        supernet: a compiled supernet whose optimiser is built.
         store: where checkpoints are.
         x: arrays, or any data set that `fit` takes.
         y: array, or None with a data set.
@@ -55,7 +55,6 @@ def train(
         sample_weight: array, or None.
         **fit_arguments: further arguments of `fit`.
     """
-    supernet.optimizer.build(supernet.trainable_variables)
     state = store.state()
     logs = []
     if state is not None:

@@ -125,3 +125,18 @@ def test_gain_and_offset_move_no_faster_than_an_element(sharing, rng):
     unit = laplacian(unit) if sharing == "transport" else unit
     np.testing.assert_allclose(dgain, (brought * unit).mean(), rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(doffset, brought.mean(), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("sharing", ops.WEIGHT_SHARINGS)
+def test_the_gradient_passed_on_to_the_shared_kernel_has_a_scale_of_its_own(sharing, rng):
+    kernel = kernel_of(rng)
+    upstream = rng.normal(size=kernel.shape).astype("float32")
+
+    def function(w, *rest):
+        return ops.shared_adder_kernel(
+            w, sharing, *rest, gradient_scale=0.2, shared_gradient_scale=0.01
+        )
+
+    _, (dw, *_) = function_gradients(function, [kernel, *arguments(sharing)], upstream)
+    wanted = 0.01 * math.sqrt(kernel.size) * kernel.std()
+    np.testing.assert_allclose(np.abs(dw).sum(), wanted, rtol=1e-3)

@@ -51,7 +51,11 @@ def ends_with(changes, name):
     return found
 
 
-@pytest.fixture(scope="module", params=["conv", "shift", "adder"])
+# Each takes a minute to compile on JAX; the adder's is the one that differs most.
+OPERATORS = ("adder",) if keras.backend.backend() == "jax" else ("conv", "shift", "adder")
+
+
+@pytest.fixture(scope="module", params=OPERATORS)
 def step(request):
     """The changes of a supernet and of the network cut out, from the same weights."""
     space = space_of(("conv", "shift" if request.param == "conv" else request.param))
@@ -148,6 +152,7 @@ class TestLoss:
         assert self.loss(logits) == pytest.approx(wanted, rel=1e-5)
 
 
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="compiles for a minute")
 def test_a_supernet_of_bfloat16_trains():
     space = small_space(
         widths=((4, 8),),

@@ -98,6 +98,7 @@ def test_a_new_process_gives_the_best_models_without_a_search(searched):
     np.testing.assert_allclose(best.predict(x, verbose=0), wanted, rtol=1e-5, atol=1e-5)
 
 
+@compiles_again
 def test_retraining_starts_from_the_inherited_weights(searched):
     architecture = searched.best_architectures(1)[0]
     x, y = data()
@@ -108,6 +109,7 @@ def test_retraining_starts_from_the_inherited_weights(searched):
         np.testing.assert_array_equal(_numbers(found), _numbers(kernel))
 
 
+@compiles_again
 def test_retraining_from_scratch_starts_elsewhere(searched):
     architecture = searched.best_architectures(1)[0]
     x, y = data()
@@ -119,6 +121,7 @@ def test_retraining_from_scratch_starts_elsewhere(searched):
     assert np.abs(stem - _numbers(searched.supernet.stem.kernels[0])).max() > 0.01
 
 
+@compiles_again
 def test_retraining_estimates_statistics_anew(searched):
     architecture = searched.best_architectures(1)[0]
     x, y = data(64)

@@ -56,8 +56,8 @@ def main() -> int:
     results = []
     if not options.no_lint:
         results += [run(name, arguments) for name, arguments in LINT]
-    # Two workers: the frameworks' own threads gain nothing on tensors of test size. A file stays with
-    # one of them, which compiles what its tests share once.
+    # Two workers: the frameworks' own threads gain nothing on tensors of test size. A file stays
+    # with one of them, which compiles what its tests share once.
     pytest = ["-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *pytest_arguments]
     for backend in options.backend or BACKENDS:
         print(f"\n=== {backend} ===", flush=True)

@@ -27,9 +27,9 @@ def space():
         stem_width=4,
         stem_stride=1,
         widths=((4, 6), (6, 8)),
-        depths=((1, 2), (1, 2)),
+        depths=((1,), (1, 2)),
         strides=(2, 2),
-        kernel_sizes=(3, 5),
+        kernel_sizes=(3,),
         expansions=(1, 2),
     )
 

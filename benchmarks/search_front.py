@@ -13,11 +13,10 @@ file already is not measured again.
 """
 
 import argparse
-import json
-import os
 import pathlib
 from typing import Any
 
+import commands
 import machine
 import numpy as np
 from search_statistics import mean_and_deviation
@@ -32,7 +31,6 @@ SPACES = {
 
 def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
     """Adds to `figures` what is missing, and saves after each search."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import search_data
     from search_evolution import limits_of, search, spaces_of
 
@@ -43,11 +41,7 @@ def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
         "trials": options.trials,
         "budgets": options.budgets,
     }
-    if figures.setdefault("setting", setting) != setting:
-        raise SystemExit(
-            f"{options.json} holds figures of another setting, {figures['setting']}. "
-            f"Received: {setting}. Name another file."
-        )
+    commands.keep_setting(options, figures, setting)
     runs = figures.setdefault("runs", {name: {} for name in SPACES})
     for seed in options.seeds:
         data = search_data.load(options.set, options.data, seed % 3)
@@ -117,8 +111,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--scale", type=float, default=1.0, help="factor of epochs and trials")
     parser.add_argument("--quick", action="store_true", help="one seed, few epochs and trials")
-    parser.add_argument("--render", type=pathlib.Path, help="print the table of a JSON file")
-    machine.add_json_argument(parser)
+    commands.add_json_arguments(parser)
     options = parser.parse_args()
     scale = options.scale
     if options.quick:
@@ -132,16 +125,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     """Measures what is missing, or renders what was measured."""
-    options = parse()
-    if options.render:
-        print("\n".join(lines(json.loads(options.render.read_text()))))
-        return
-    figures: dict[str, Any] = {}
-    if options.json is not None and options.json.exists():
-        figures = json.loads(options.json.read_text())
-        figures.pop("machine")
-    measure(options, figures)
-    print("\n".join(lines(figures)))
+    commands.resume(parse(), measure, lines)
 
 
 if __name__ == "__main__":

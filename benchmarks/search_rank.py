@@ -11,11 +11,10 @@ are validation accuracies. What is in the JSON file already is not measured agai
 """
 
 import argparse
-import json
-import os
 import pathlib
 from typing import Any
 
+import commands
 import machine
 import numpy as np
 from search_statistics import kendall_tau, mean_and_deviation
@@ -25,7 +24,6 @@ FORMS = ("transport", "binned", "gain", "none")
 
 def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
     """Adds to `figures` what is missing, and saves after each network."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import search_data
     from search_scores import draw, score_alone, score_inherited, space_of
 
@@ -40,11 +38,7 @@ def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
         "alone_epochs": options.alone_epochs,
         "supernet_epochs": options.epochs,
     }
-    if figures.setdefault("setting", setting) != setting:
-        raise SystemExit(
-            f"{options.json} holds figures of another setting, {figures['setting']}. "
-            f"Received: {setting}. Name another file."
-        )
+    commands.keep_setting(options, figures, setting)
     figures.setdefault("architectures", drawn)
     alone = figures.setdefault("alone", {})
     for seed in range(options.alone_seeds):
@@ -107,8 +101,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--alone-epochs", type=int, default=15, help="of a network alone")
     parser.add_argument("--alone-seeds", type=int, default=2, help="runs of each network alone")
     parser.add_argument("--quick", action="store_true", help="two epochs, four networks, one seed")
-    parser.add_argument("--render", type=pathlib.Path, help="print the table of a JSON file")
-    machine.add_json_argument(parser)
+    commands.add_json_arguments(parser)
     options = parser.parse_args()
     if options.quick:
         options.networks, options.epochs, options.alone_epochs = 4, 2, 2
@@ -118,16 +111,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     """Measures what is missing, or renders what was measured."""
-    options = parse()
-    if options.render:
-        print("\n".join(lines(json.loads(options.render.read_text()))))
-        return
-    figures: dict[str, Any] = {}
-    if options.json is not None and options.json.exists():
-        figures = json.loads(options.json.read_text())
-        figures.pop("machine")
-    measure(options, figures)
-    print("\n".join(lines(figures)))
+    commands.resume(parse(), measure, lines)
 
 
 if __name__ == "__main__":

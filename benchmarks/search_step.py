@@ -11,20 +11,13 @@ alone for an epoch. A trace is counted each time that Python runs `call`: a comp
 """
 
 import argparse
-import json
-import os
-import pathlib
 import random
-import subprocess
-import sys
-import tempfile
 import time
 from typing import Any
 
-import machine
+import commands
 from kernel_rows.timing import quartiles
 
-BACKENDS = ("tensorflow", "jax", "torch")
 SHAPE, CLASSES = (128, 6), 7
 TRAIN, CALIBRATE, VALIDATE, BATCH = 3072, 1024, 600, 64
 # Epochs of a network alone that a score stands for: the default of `HybridTuner.retrain`.
@@ -166,15 +159,13 @@ def _ordered(values: Any) -> tuple[float, float, float]:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--backend", nargs="+", choices=BACKENDS, default=list(BACKENDS))
+    commands.add_backend_arguments(parser)
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--steps", type=int, default=10, help="steps a turn")
     parser.add_argument("--networks", type=int, default=5, help="networks trained for an epoch")
     parser.add_argument("--choices", type=int, default=50, help="further networks scored")
     parser.add_argument("--quick", action="store_true", help="two turns of two steps")
-    parser.add_argument("--render", type=pathlib.Path, help="print the tables of a JSON file")
-    parser.add_argument("--child", type=pathlib.Path, help=argparse.SUPPRESS)
-    machine.add_json_argument(parser)
+    commands.add_json_arguments(parser)
     options = parser.parse_args()
     if options.quick:
         options.turns, options.steps, options.networks, options.choices = 2, 2, 2, 2
@@ -183,31 +174,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     """Measures each backend in a process of its own, or reads what was measured."""
-    options = parse()
-    if options.child:
-        options.child.write_text(json.dumps(measure(options)))
-        return
-    if options.render:
-        print("\n".join(lines(json.loads(options.render.read_text()))))
-        return
-    result: dict[str, Any] = {"batch": BATCH, "backends": {}}
-    for backend in options.backend:
-        with tempfile.TemporaryDirectory() as folder:
-            file = pathlib.Path(folder, "result")
-            done = subprocess.run(
-                [sys.executable, __file__, *sys.argv[1:], "--child", file],
-                env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-            if done.returncode:
-                sys.exit(f"{done.stdout}\n{backend}: failed")
-            result["backends"][backend] = json.loads(file.read_text())
-        print(f"{backend}: done", file=sys.stderr, flush=True)
-    machine.write(options.json, result)
-    print("\n".join(lines(result)))
+    commands.run_backends(parse(), measure, lines, {"batch": BATCH})
 
 
 if __name__ == "__main__":

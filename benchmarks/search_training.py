@@ -14,6 +14,8 @@ import keras
 import numpy as np
 from search_data import Batches, Data
 
+import keras_shiftadd as ksa
+
 RATE = 0.1
 BATCH = 64
 WEIGHT_DECAY = 1e-4
@@ -49,7 +51,7 @@ def train_alone(model: keras.Model, data: Data, epochs: int, seed: int) -> dict[
     chosen.exclude_from_weight_decay(_undecayed(model))
     compile_for(model, chosen)
     history = model.fit(batches, epochs=epochs, verbose=0).history
-    estimate_statistics(model, calibration_samples(data))
+    ksa.callbacks.recalibrate_batch_normalization(model, calibration_samples(data))
     return history
 
 
@@ -66,33 +68,6 @@ def calibration_samples(data: Data) -> np.ndarray:
     """Training samples for BatchNormalization statistics, the same each time."""
     order = np.random.default_rng(0).permutation(len(data.x_train))
     return data.x_train[order[:CALIBRATION]]
-
-
-def estimate_statistics(model: keras.Model, x: np.ndarray, batch: int = 256) -> None:
-    """Replaces the moving averages of all BatchNormalization layers by means over batches.
-
-    Outputs of adder layers change quickly while they train: moving averages lag behind.
-    """
-    norms = [n for n in model.layers if isinstance(n, keras.layers.BatchNormalization)]
-    momenta = [norm.momentum for norm in norms]
-    batch = min(batch, len(x))
-    found = []
-    for norm in norms:
-        norm.momentum = 0.0
-    for start in range(0, len(x) - batch + 1, batch):
-        model(x[start : start + batch], training=True)
-        found.append([_moving(norm) for norm in norms])
-    for norm, momentum, statistics in zip(norms, momenta, zip(*found, strict=True), strict=True):
-        norm.momentum = momentum
-        mean, variance = np.mean(statistics, axis=0)
-        norm.moving_mean.assign(mean)
-        norm.moving_variance.assign(variance)
-
-
-def _moving(norm: keras.layers.BatchNormalization) -> np.ndarray:
-    return np.stack(
-        [keras.ops.convert_to_numpy(v) for v in (norm.moving_mean, norm.moving_variance)]
-    )
 
 
 def accuracy(model: keras.Model, x: np.ndarray, y: np.ndarray) -> float:

@@ -10,18 +10,12 @@ second, medians, and the median of the ratios of the same turn.
 """
 
 import argparse
-import json
 import os
-import pathlib
-import subprocess
-import sys
-import tempfile
 import time
 
-import machine
+import commands
 from kernel_rows.timing import quartiles
 
-BACKENDS = ("tensorflow", "jax", "torch")
 PORTABLE_BATCH = 16
 OPS_VARIABLE = "KERAS_SHIFTADD_OPS"
 
@@ -79,7 +73,7 @@ def lines(result: dict) -> list[str]:
         "| backend | adder, images/s | convolution, images/s | ratio | portable form, images/s |",
         "|---|---|---|---|---|",
     ]
-    for backend, figures in result["training"].items():
+    for backend, figures in result["backends"].items():
         speeds = figures["images_per_second"]
         medians = {name: f"{quartiles(v)[1]:.1f}" for name, v in speeds.items()}
         ratio = "-"
@@ -97,7 +91,7 @@ def lines(result: dict) -> list[str]:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--backend", nargs="+", choices=BACKENDS, default=list(BACKENDS))
+    commands.add_backend_arguments(parser)
     parser.add_argument(
         "--forms", nargs="+", choices=("compiled", "portable"), default=["compiled", "portable"]
     )
@@ -108,9 +102,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="batch 32, two epochs of two steps, no portable form"
     )
-    parser.add_argument("--render", type=pathlib.Path, help="print the table of a JSON file")
-    parser.add_argument("--child", type=pathlib.Path, help=argparse.SUPPRESS)
-    machine.add_json_argument(parser)
+    commands.add_json_arguments(parser)
     options = parser.parse_args()
     if options.quick:
         options.batch, options.steps, options.epochs = 32, 2, 2
@@ -121,30 +113,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Measures each backend in a process of its own, or reads what was measured."""
     options = parse()
-    if options.child:
-        options.child.write_text(json.dumps(measure(options)))
-        return
-    if options.render:
-        print("\n".join(lines(json.loads(options.render.read_text()))))
-        return
-    result: dict = {"batch": options.batch, "training": {}}
-    for backend in options.backend:
-        with tempfile.TemporaryDirectory() as folder:
-            file = pathlib.Path(folder, "result")
-            done = subprocess.run(
-                [sys.executable, __file__, *sys.argv[1:], "--child", file],
-                env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-            if done.returncode:
-                sys.exit(f"{done.stdout}\n{backend}: failed")
-            result["training"][backend] = json.loads(file.read_text())
-        print(f"{backend}: done", file=sys.stderr, flush=True)
-    machine.write(options.json, result)
-    print("\n".join(lines(result)))
+    commands.run_backends(options, measure, lines, {"batch": options.batch})
 
 
 if __name__ == "__main__":

@@ -7,16 +7,17 @@ import keras
 import keras_tuner
 import numpy as np
 
+from keras_shiftadd.callbacks import recalibrate_batch_normalization
+from keras_shiftadd.callbacks._samples import is_array, some_inputs
 from keras_shiftadd.tuners._space.genes import Architecture
-from keras_shiftadd.tuners._supernet.batch_statistics import reestimate_batch_statistics
-from keras_shiftadd.tuners._supernet.data import (
-    ShuffledBatches,
-    count_steps,
-    is_array,
-    some_inputs,
-)
+from keras_shiftadd.tuners._supernet.data import fit_data
 from keras_shiftadd.tuners._supernet.store import SupernetStore
-from keras_shiftadd.tuners._supernet.training import decay_kernels_only, default_optimizer, train
+from keras_shiftadd.tuners._supernet.training import (
+    decay_kernels_only,
+    default_optimizer,
+    optimizer_for,
+    train,
+)
 from keras_shiftadd.tuners._workers import roles
 from keras_shiftadd.tuners._workers.loop import WorkerLoop
 from keras_shiftadd.tuners.hybrid_oracle import HybridOracle
@@ -133,6 +134,7 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
         self.seed = seed
         self._given_supernet = supernet
         self._supernet: Supernet | None = None
+        self._known_store: SupernetStore | None = None
         self._compile_arguments = {
             "loss": loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             "metrics": ["accuracy"] if metrics is None else metrics,
@@ -182,6 +184,11 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
             return make()
 
     def _store(self, supernet: Supernet) -> SupernetStore:
+        if self._known_store is None:
+            self._known_store = self._make_store(supernet)
+        return self._known_store
+
+    def _make_store(self, supernet: Supernet) -> SupernetStore:
         config = supernet.get_config()
         names = (
             "weight_sharing",
@@ -273,15 +280,9 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
             raise ValueError("`x` must hold finite numbers. Received: NaN or infinite entries.")
 
     def _train_supernet(self, x: Any, y: Any, epochs: int, **fit_arguments: Any) -> None:
-        steps = fit_arguments["steps_per_epoch"] or count_steps(x, self.batch_size)
-        optimizer = self._optimizer
-        if optimizer is None:
-            if steps is None:
-                raise ValueError(
-                    "`steps_per_epoch` must be given with a data set of unknown length: the "
-                    "learning rate falls over all steps. Received: None."
-                )
-            optimizer = default_optimizer(steps * epochs)
+        optimizer = self._optimizer or optimizer_for(
+            x, self.batch_size, epochs, fit_arguments["steps_per_epoch"]
+        )
         supernet = self._make_supernet(optimizer)
         store = self._store(supernet)
         state = store.state()
@@ -462,29 +463,17 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
         seed = self.seed if seed is None else seed
         keras.utils.set_random_seed(seed)
         model = self.cut_out(architecture) if inherit else self.space.build(architecture)
-        steps = steps_per_epoch or count_steps(x, self.batch_size)
         if optimizer is None:
-            if steps is None:
-                raise ValueError(
-                    "`steps_per_epoch` must be given with a data set of unknown length, or an "
-                    "`optimizer`. Received: neither."
-                )
-            optimizer = default_optimizer(steps * epochs)
+            optimizer = optimizer_for(x, self.batch_size, epochs, steps_per_epoch)
             decay_kernels_only(optimizer, model)
         model.compile(optimizer=optimizer, **self._compile_arguments)
-        data: dict[str, Any] = {"x": x}
-        if is_array(x):
-            data["x"] = ShuffledBatches(x, y, self.batch_size, seed, 0, sample_weight)
-            data["shuffle"] = False
-        elif y is not None:
-            data["y"] = y
         model.fit(
-            **data,
+            **fit_data(x, y, self.batch_size, seed, sample_weight=sample_weight),
             validation_data=validation_data,
             epochs=epochs,
             steps_per_epoch=steps_per_epoch,
             callbacks=callbacks,
             verbose=verbose,
         )
-        reestimate_batch_statistics(model, some_inputs(x, self.calibration_samples, seed))
+        recalibrate_batch_normalization(model, some_inputs(x, self.calibration_samples, seed))
         return model

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_shiftadd._whole_file import written_whole
 from keras_shiftadd.export._arguments import (
     check_labels,
     check_positive,
@@ -22,7 +23,6 @@ from keras_shiftadd.export._export_report import ExportReport
 from keras_shiftadd.export._graph import read_graph
 from keras_shiftadd.export._imports import litert_interpreter, litert_schema
 from keras_shiftadd.export._interpreter import Interpreter
-from keras_shiftadd.export._whole_file import written_whole
 
 _SECONDS_BETWEEN_LINES = 5.0
 _CHUNK = 16
@@ -114,7 +114,8 @@ def to_tflite(
         _check_rebuilt(model, calibration, calibrated)
     progress.stage("writing the operators")
     content = compile_nodes(nodes, ranges, max_scratch_bytes)
-    with written_whole(target, content) as file:
+    with written_whole(target) as file:
+        file.write_bytes(content)
         progress.stage(f"predicting {len(evaluation)} samples with the file, in LiteRT")
         report = _compare(file, evaluation, expected, classes, progress)
     return replace(report, path=target, audit=replace(report.audit, path=target))

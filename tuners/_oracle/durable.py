@@ -8,7 +8,7 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from keras_shiftadd.tuners._atomic import write_json
+from keras_shiftadd._whole_file import write_json
 from keras_shiftadd.tuners._oracle.arguments import check_count, check_seconds
 from keras_shiftadd.tuners._workers import roles, seen
 from keras_shiftadd.tuners._workers.seen import WorkersSeen

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_shiftadd.callbacks._samples import is_array
+
 
 class ShuffledBatches(keras.utils.PyDataset):
     """Batches of arrays in an order that depends on the seed and the number of the epoch only.
@@ -43,9 +45,23 @@ class ShuffledBatches(keras.utils.PyDataset):
         self._order = rng.permutation(len(self._arrays[0]))
 
 
-def is_array(x: Any) -> bool:
-    """Whether `x` is an array or tensor, not a data set."""
-    return isinstance(x, np.ndarray) or keras.ops.is_tensor(x)
+def fit_data(
+    x: Any, y: Any, batch_size: int, seed: int, epoch: int = 0, sample_weight: Any = None
+) -> dict[str, Any]:
+    """The arguments of `fit` for training data of any kind.
+
+    Args:
+        x: array, or a data set.
+        y: array; None with most data sets.
+        batch_size: for arrays.
+        seed: of the order of arrays.
+        epoch: number of the first epoch.
+        sample_weight: array, or None.
+    """
+    if is_array(x):
+        batches = ShuffledBatches(x, y, batch_size, seed, epoch, sample_weight)
+        return {"x": batches, "shuffle": False}
+    return {"x": x} if y is None else {"x": x, "y": y}
 
 
 def count_steps(x: Any, batch_size: int) -> int | None:
@@ -56,27 +72,3 @@ def count_steps(x: Any, batch_size: int) -> int | None:
         return len(x)
     except TypeError:
         return None
-
-
-def some_inputs(x: Any, count: int, seed: int) -> np.ndarray:
-    """Inputs of about `count` samples: a random choice from arrays, the first ones of data sets.
-
-    Raises:
-        ValueError: if there is no sample.
-    """
-    if is_array(x):
-        array = np.asarray(ops.convert_to_numpy(x))
-        rows = np.random.default_rng(seed).permutation(len(array))[:count]
-        found = array[np.sort(rows)]
-    else:
-        batches: list[np.ndarray] = []
-        source = (x[i] for i in range(len(x))) if isinstance(x, keras.utils.PyDataset) else x
-        for batch in source:
-            inputs = batch[0] if isinstance(batch, list | tuple) else batch
-            batches.append(np.asarray(ops.convert_to_numpy(inputs)))
-            if sum(map(len, batches)) >= count:
-                break
-        found = np.concatenate(batches)[:count] if batches else np.zeros((0,))
-    if not len(found):
-        raise ValueError("`x` must hold training samples. Received: none.")
-    return found

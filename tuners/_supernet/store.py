@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from keras import ops
 
-from keras_shiftadd.tuners._atomic import write_json
+from keras_shiftadd._whole_file import write_json, written_whole
 
 if TYPE_CHECKING:
     from keras_shiftadd.tuners.supernet import Supernet
@@ -41,6 +41,7 @@ class SupernetStore:
         self._checkpoint = self.folder / "weights.npz"
         self._calibration = self.folder / "calibration.npy"
         self._lock = self.folder / "training.lock"
+        self._samples: np.ndarray | None = None
 
     # Weights.
 
@@ -60,7 +61,9 @@ class SupernetStore:
             f"{i}": np.asarray(ops.convert_to_numpy(v)) for i, v in enumerate(_variables(supernet))
         }
         arrays["state"] = np.array(json.dumps(state))
-        self._write(self._checkpoint, lambda file: np.savez(file, **arrays))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with written_whole(self._checkpoint) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)
 
     def state(self) -> dict[str, Any] | None:
         """How far training is: `epochs`, `of`, `logs`; None before the first checkpoint.
@@ -112,21 +115,15 @@ class SupernetStore:
     def save_calibration(self, x: np.ndarray) -> None:
         """Keeps samples, unless some are kept already."""
         if not self._calibration.exists():
-            self._write(self._calibration, lambda file: np.save(file, x))
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with written_whole(self._calibration) as temporary, temporary.open("wb") as file:
+                np.save(file, x)
 
     def calibration(self) -> np.ndarray | None:
         """The samples kept, or None."""
-        return np.load(self._calibration) if self._calibration.exists() else None
-
-    def _write(self, target: pathlib.Path, write: Any) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-        try:
-            with temporary.open("wb") as file:
-                write(file)
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        if self._samples is None and self._calibration.exists():
+            self._samples = np.load(self._calibration)
+        return self._samples
 
     # One process trains, the others wait.
 

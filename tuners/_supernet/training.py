@@ -4,9 +4,26 @@ from typing import Any
 
 import keras
 
-from keras_shiftadd.tuners._supernet.data import ShuffledBatches, is_array
+from keras_shiftadd.tuners._supernet.data import count_steps, fit_data
 from keras_shiftadd.tuners._supernet.store import SupernetStore
 from keras_shiftadd.tuners.supernet import Supernet
+
+
+def optimizer_for(
+    x: Any, batch_size: int, epochs: int, steps_per_epoch: int | None
+) -> keras.optimizers.Optimizer:
+    """The default optimizer for a training of some epochs.
+
+    Raises:
+        ValueError: if the number of steps is not known.
+    """
+    steps = steps_per_epoch or count_steps(x, batch_size)
+    if steps is None:
+        raise ValueError(
+            "With a data set of unknown length `steps_per_epoch` must be given, or an optimizer: "
+            "the learning rate of the default one falls over all steps. Received: neither."
+        )
+    return default_optimizer(steps * epochs)
 
 
 def default_optimizer(steps: int) -> keras.optimizers.Optimizer:
@@ -61,13 +78,9 @@ def train(
         store.load(supernet)
         logs = state["logs"]
     done = len(logs)
-    data: dict[str, Any] = {"x": x}
-    if is_array(x):
-        # A random order that depends on the epoch's number only, so that a resumed training sees
-        # what an uninterrupted one would.
-        data = {"x": ShuffledBatches(x, y, batch_size, seed, done, sample_weight), "shuffle": False}
-    elif y is not None:
-        data["y"] = y
+    # The order of arrays depends on the number of the epoch only, so that a resumed training sees
+    # what an uninterrupted one would.
+    data = fit_data(x, y, batch_size, seed, done, sample_weight)
     given = fit_arguments.pop("callbacks", None) or []
     callbacks = [*given, _Checkpoints(store, epochs, logs)]
     if done < epochs:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from keras_shiftadd.tuners._atomic import write_json
+from keras_shiftadd._whole_file import write_json
 from keras_shiftadd.tuners._oracle.arguments import check_seconds
 from keras_shiftadd.tuners._workers import roles
 from keras_shiftadd.tuners._workers.chief_client import ChiefClient

@@ -1,11 +1,13 @@
 """Reads a Keras model as a list of nodes, one for each call of a layer."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
+from keras_shiftadd._model_graph import has_graph, run_graph
 from keras_shiftadd.export._errors import UnsupportedLayerError
 from keras_shiftadd.export._known_layers import check_layer
 from keras_shiftadd.export._split_layers import split_layer
@@ -50,7 +52,8 @@ def read_graph(model: keras.Model) -> list[Node]:
     shape = _static_shape(model)
     source = Node(None, [], shape)
     nodes = [source]
-    output = _read_model(model, [source], nodes)[0]
+    apply = functools.partial(_apply_call, nodes=nodes)
+    [output] = run_graph(model, [source], apply)
     return _reachable(nodes, output)
 
 
@@ -60,7 +63,7 @@ def _check_kind(model: Any) -> None:
             f"`model` must be a keras.Model. Received: {type(model).__name__}. "
             "A saved model is loaded with keras_shiftadd.load_model(path)."
         )
-    if not isinstance(model, keras.Sequential) and "layers" not in _config(model):
+    if not has_graph(model):
         raise ValueError(
             "`model` must be a Functional or Sequential model: a subclassed model does not say "
             f"how its layers are connected. Received: {type(model).__name__} '{model.name}'."
@@ -95,85 +98,33 @@ def _static_shape(model: keras.Model) -> tuple[int, ...]:
     return shape[1:]
 
 
-def _config(model: keras.Model) -> dict[str, Any]:
-    try:
-        config = model.get_config()
-    except NotImplementedError:
-        return {}
-    return config if "input_layers" in config else {}
-
-
 def _check_layers(model: keras.Model) -> None:
     for layer in model.layers:
         if isinstance(layer, keras.Model):
+            if not has_graph(layer):
+                raise UnsupportedLayerError(
+                    f"Model '{layer.name}' inside `model` is a subclassed model, which does not "
+                    f"say how its layers are connected. Received: {type(layer).__name__}."
+                )
             _check_layers(layer)
         else:
             check_layer(layer)
 
 
-def _read_model(model: keras.Model, sources: Sequence[Node], nodes: list[Node]) -> list[Node]:
-    if isinstance(model, keras.Sequential):
-        [current] = sources
-        for layer in model.layers:
-            current = _apply(layer, [current], nodes)[0]
-        return [current]
-    return _read_functional(model, sources, nodes)
-
-
-def _read_functional(model: keras.Model, sources: Sequence[Node], nodes: list[Node]) -> list[Node]:
-    config = _config(model)
-    if not config:
+def _apply_call(
+    operation: Any, arguments: Sequence[Any], keywords: dict[str, Any], nodes: list[Node]
+) -> list[Node]:
+    if not isinstance(operation, keras.layers.Layer):
         raise UnsupportedLayerError(
-            f"Model '{model.name}' inside `model` is a subclassed model, which does not say how "
-            f"its layers are connected. Received: {type(model).__name__}."
+            f"`model` uses the function '{type(operation).__name__}' ('{operation.name}') "
+            "outside a layer, which the export does not know. Use the layer of the same "
+            "meaning, such as keras.layers.Add for +."
         )
-    entries = {entry["name"]: entry for entry in config["layers"]}
-    layers = {layer.name: layer for layer in model.layers}
-    results: dict[tuple[str, int], list[Node]] = {}
-    for (name, _, _), source in zip(_references(config["input_layers"]), sources, strict=True):
-        results[name, 0] = [source]
-
-    def result(name: str, call: int) -> list[Node]:
-        if (name, call) not in results:
-            if name not in layers:
-                raise UnsupportedLayerError(
-                    f"`model` uses the function '{entries[name]['class_name']}' ('{name}') "
-                    "outside a layer, which the export does not know. Use the layer of the same "
-                    "meaning, such as keras.layers.Add for +."
-                )
-            found = _history(entries[name]["inbound_nodes"][call])
-            inputs = [result(source, index)[tensor] for source, index, tensor in found]
-            results[name, call] = _apply(layers[name], inputs, nodes)
-        return results[name, call]
-
-    return [
-        result(name, call)[tensor] for name, call, tensor in _references(config["output_layers"])
-    ]
-
-
-def _references(value: Any) -> list[tuple[str, int, int]]:
-    """`["name", 0, 0]`, or a list or dictionary of such, as a list."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if value and isinstance(value[0], str):
-        return [(value[0], value[1], value[2])]
-    return [(name, call, tensor) for name, call, tensor in value]
-
-
-def _history(value: Any) -> list[tuple[str, int, int]]:
-    """All Keras tensors in a serialised call, in order."""
-    if isinstance(value, dict):
-        if value.get("class_name") == "__keras_tensor__":
-            return _references(value["config"]["keras_history"])
-        return [found for item in value.values() for found in _history(item)]
-    if isinstance(value, list | tuple):
-        return [found for item in value for found in _history(item)]
-    return []
+    inputs = [v for v in keras.tree.flatten((arguments, keywords)) if isinstance(v, Node)]
+    return _apply(operation, inputs, nodes)
 
 
 def _apply(layer: keras.layers.Layer, inputs: list[Node], nodes: list[Node]) -> list[Node]:
-    if isinstance(layer, keras.Model):
-        return _read_model(layer, inputs, nodes)
     current = inputs
     for part in split_layer(layer, [(None, *node.shape) for node in inputs]):
         shapes = [(None, *node.shape) for node in current]

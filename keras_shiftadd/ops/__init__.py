@@ -8,7 +8,7 @@ from keras_shiftadd.ops._adder import (
 )
 from keras_shiftadd.ops._binned_gain import binned_gain
 from keras_shiftadd.ops._fixed_point import check_fixed_point_bits, round_to_fixed_point
-from keras_shiftadd.ops._laplace import gaussian_to_laplace, log_erfc
+from keras_shiftadd.ops._laplace import gaussian_to_laplace, laplace_to_gaussian, log_erfc
 from keras_shiftadd.ops._memory import memory_limit, set_memory_limit
 from keras_shiftadd.ops._normalize_gradient import normalize_gradient
 from keras_shiftadd.ops._power_of_two import (
@@ -29,6 +29,7 @@ __all__ = [
     "binned_gain",
     "check_fixed_point_bits",
     "gaussian_to_laplace",
+    "laplace_to_gaussian",
     "log_erfc",
     "memory_limit",
     "normalize_gradient",

@@ -8,6 +8,8 @@ from keras import ops
 from keras_shiftadd.ops._tensors import plain_tensor
 
 _MAX_DEVIATIONS = 10.0
+# In float32 one less a smaller tail cannot be told from one.
+_MAX_SCALES = 12.0
 
 # log(erfc(x)) = log(t) - x**2 + polynomial(t), t = 1 / (1 + x / 2), for 0.4 <= x <= 12: a least
 # squares fit to float64 values, absolute error 3e-9.
@@ -108,3 +110,46 @@ def gaussian_to_laplace(
     sign = ops.cast(ops.where(z < 0, -1.0, 1.0), w.dtype)
     tail = log_erfc(z * sign / math.sqrt(2.0))
     return ops.cast(laplace_mean - laplace_scale * sign * tail, w.dtype)
+
+
+def laplace_to_gaussian(inputs: Any, mean: Any = None, deviation: Any = None) -> Any:
+    """Maps a Laplacian sample to a standard Gaussian one by the monotone optimal transport.
+
+    The inverse of `gaussian_to_laplace`, for a convolution that shares the kernel of an adder
+    layer. With `t = sqrt(2) * |w - mean| / deviation`, the map is
+    `sign(w - mean) * sqrt(2) * erfinv(1 - exp(-t))`. Mean and deviation are constants in the
+    gradient, and `t` is limited to 12, where the result is 4.5.
+
+    Args:
+        inputs: Float tensor of any shape.
+        mean: Mean of the Laplace distribution; by default that of `inputs`.
+        deviation: Standard deviation of the Laplace distribution; by default that of `inputs`.
+            Inputs that are all equal map to 0.
+
+    Returns:
+        Tensor of the shape and dtype of `inputs`, of mean 0 and deviation 1 where `inputs` has
+        a Laplace distribution.
+
+    Example:
+
+    >>> kernel = keras.random.normal((3, 3, 16, 16))
+    >>> keras_shiftadd.ops.laplace_to_gaussian(kernel).shape
+    (3, 3, 16, 16)
+
+    Reference:
+        - Takes the place of the binned sharing of [You et al., 2022, ShiftAddNAS](
+        https://arxiv.org/abs/2205.08119), section 4.2; see `binned_gain` for that form.
+    """
+    w = plain_tensor(inputs)
+    if mean is None:
+        mean = ops.mean(w)
+    if deviation is None:
+        deviation = ops.std(w)
+    mean = ops.stop_gradient(ops.cast(mean, w.dtype))
+    deviation = ops.stop_gradient(ops.cast(deviation, w.dtype))
+    spread = deviation > 0
+    distance = ops.where(spread, (w - mean) / ops.where(spread, deviation, 1.0), 0.0)
+    # The two branches of |distance| by hand: the derivative of abs is zero at zero.
+    sign = ops.cast(ops.where(distance < 0, -1.0, 1.0), w.dtype)
+    scales = ops.minimum(distance * sign * math.sqrt(2.0), _MAX_SCALES)
+    return ops.cast(sign * math.sqrt(2.0) * ops.erfinv(-ops.expm1(-scales)), w.dtype)

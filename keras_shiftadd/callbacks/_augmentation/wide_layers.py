@@ -1,0 +1,217 @@
+"""Layers of the tiny network with extra channels, which belong to the wide one only."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_shiftadd.callbacks._augmentation import wide_tensors
+from keras_shiftadd.callbacks._augmentation.groups import Layout, Widths, is_widened
+from keras_shiftadd.callbacks._augmentation.operations import (
+    DEPTHWISE,
+    channel_axis,
+    convolve,
+    operate,
+)
+from keras_shiftadd.callbacks._augmentation.shared_kernel import (
+    SharedKernel,
+    operator_of,
+    tiny_kernel,
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the wide network computes; see `HybridAugmentation`."""
+
+    operator: str
+    weight_sharing: str
+    loss_weight: float
+
+
+class WideKernelLayer:
+    """A convolution, depthwise or dense layer with more inputs and outputs.
+
+    The kernel is that of the tiny layer, with extra rows and columns.
+
+    Args:
+        layer: the layer of the tiny network.
+        source: the channels that it reads.
+        layout: the channels that it makes; those of the source for a depthwise layer.
+        options: how the wide network computes.
+    """
+
+    def __init__(self, layer: Any, source: Layout, layout: Layout, options: Options) -> None:
+        self.layer = layer
+        self.source = source
+        self.layout = layout
+        self._options = options
+        self._is_depthwise = isinstance(layer, DEPTHWISE)
+        self._operator = options.operator if operator_of(layer) != "conv" else "conv"
+        self._extra: Any = None
+        self._bias: Any = None
+        self._shared: SharedKernel | None = None
+        self._widest = Widths({})
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """The weights of the extra channels."""
+        own = [v for v in (self._extra, self._bias) if v is not None]
+        return own + ([] if self._shared is None else self._shared.variables)
+
+    def build(self, widest: Widths, seed: int) -> None:
+        """Creates the weights of the extra channels."""
+        if not is_widened((*self.source, *self.layout)):
+            return
+        self._widest = widest
+        shape = list(tiny_kernel(self.layer).shape)
+        shape[-2] = widest.total(self.source)
+        if not self._is_depthwise:
+            shape[-1] = widest.total(self.layout)
+        inputs = math.prod(shape[:-2]) * (1 if self._is_depthwise else shape[-2])
+        deviation = math.sqrt(2.0 / inputs)
+        initializer: Any = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
+        if self._operator == "own" and operator_of(self.layer) == "adder":
+            initializer = keras.initializers.RandomNormal(stddev=1.0, seed=seed)
+        name = self.layer.name
+        self._extra = keras.Variable(initializer(shape), name=f"{name}_extra_kernel")
+        if getattr(self.layer, "bias", None) is not None and is_widened(self.layout):
+            size = widest.total(self.layout)
+            self._bias = keras.Variable(ops.zeros((size,)), name=f"{name}_extra_bias")
+        if self._operator == "conv":
+            self._shared = SharedKernel(
+                self.layer,
+                self._options.weight_sharing,
+                deviation,
+                self._options.loss_weight,
+                seed + 1,
+            )
+
+    def __call__(self, inputs: Any, widths: Widths) -> Any:
+        """Applies the wide layer."""
+        layer = self.layer
+        inputs = ops.cast(inputs, layer.compute_dtype)
+        weight = self._options.loss_weight
+        if self._extra is None:
+            outputs = operate(layer, inputs, tiny_kernel(layer), weight)
+        elif self._shared is not None:
+            outputs = convolve(layer, inputs, self._kernel(self._shared(), widths))
+        elif self._operator == "own":
+            outputs = operate(layer, inputs, self._kernel(tiny_kernel(layer), widths), weight)
+        else:
+            outputs = self._mixed(inputs, widths)
+        axis = channel_axis(layer)
+        if layer.bias is not None:
+            bias = ops.convert_to_tensor(layer.bias)
+            if self._bias is not None:
+                extra = self._select(self._bias, 0, self.layout, widths)
+                bias = wide_tensors.widened(bias, extra, 0, self.layout, widths)
+            shape = [1] * len(outputs.shape)
+            shape[axis] = bias.shape[0]
+            outputs = outputs + ops.cast(ops.reshape(bias, shape), outputs.dtype)
+        return outputs if layer.activation is None else layer.activation(outputs)
+
+    def _select(self, extra: Any, axis: int, layout: Layout, widths: Widths) -> Any:
+        tensor = ops.convert_to_tensor(extra)
+        return wide_tensors.active(tensor, axis, layout, widths, self._widest)
+
+    def _kernel(self, own: Any, widths: Widths) -> Any:
+        extra = self._select(self._extra, -2, self.source, widths)
+        if self._is_depthwise:
+            return wide_tensors.widened(own, extra, -2, self.source, widths)
+        extra = self._select(extra, -1, self.layout, widths)
+        rows = wide_tensors.tiny(extra, -2, self.source, widths)
+        own = wide_tensors.widened(own, rows, -1, self.layout, widths)
+        return wide_tensors.widened(own, extra, -2, self.source, widths)
+
+    def _mixed(self, inputs: Any, widths: Widths) -> Any:
+        """The layer's own operation on its own channels, convolutions around it."""
+        axis = channel_axis(self.layer)
+        own_inputs = wide_tensors.tiny(inputs, axis, self.source, widths)
+        own = operate(self.layer, own_inputs, tiny_kernel(self.layer), self._options.loss_weight)
+        zeros = ops.zeros(tiny_kernel(self.layer).shape)
+        outputs = convolve(self.layer, inputs, self._kernel(zeros, widths))
+        own = ops.cast(own, outputs.dtype)
+        both = own + wide_tensors.tiny(outputs, axis, self.layout, widths)
+        return wide_tensors.widened(both, outputs, axis, self.layout, widths)
+
+
+class WideNormalization:
+    """BatchNormalization with more channels: scale and offset of the tiny one are shared.
+
+    Means and variances are those of the batch. The moving averages of the tiny network are for
+    its own outputs, and are left alone.
+
+    Args:
+        layer: the layer of the tiny network.
+        layout: its channels.
+    """
+
+    def __init__(self, layer: keras.layers.BatchNormalization, layout: Layout) -> None:
+        self.layer = layer
+        self.layout = layout
+        self.variables: list[keras.Variable] = []
+        self._widest = Widths({})
+
+    def build(self, widest: Widths, seed: int) -> None:
+        """Creates the scale and offset of the extra channels."""
+        if not is_widened(self.layout):
+            return
+        self._widest = widest
+        size, name = widest.total(self.layout), self.layer.name
+        if self.layer.scale:
+            self.variables.append(keras.Variable(ops.ones((size,)), name=f"{name}_extra_gamma"))
+        if self.layer.center:
+            self.variables.append(keras.Variable(ops.zeros((size,)), name=f"{name}_extra_beta"))
+
+    def __call__(self, inputs: Any, widths: Widths) -> Any:
+        """Normalises a batch."""
+        rank = len(inputs.shape)
+        axis = self.layer.axis % rank
+        tensor = ops.cast(inputs, "float32")
+        mean, variance = ops.moments(
+            tensor, axes=[i for i in range(rank) if i != axis], keepdims=True
+        )
+        outputs = (tensor - mean) * ops.rsqrt(variance + self.layer.epsilon)
+        own = [v for v in (self.layer.gamma, self.layer.beta) if v is not None]
+        extras = self.variables or [None] * len(own)
+        shape = [1] * rank
+        shape[axis] = -1
+        weights = []
+        for variable, extra in zip(own, extras, strict=True):
+            weight = ops.convert_to_tensor(variable)
+            if extra is not None:
+                extra = wide_tensors.active(
+                    ops.convert_to_tensor(extra), 0, self.layout, widths, self._widest
+                )
+                weight = wide_tensors.widened(weight, extra, 0, self.layout, widths)
+            weights.append(ops.cast(ops.reshape(weight, shape), "float32"))
+        if self.layer.scale:
+            outputs = outputs * weights.pop(0)
+        if self.layer.center:
+            outputs = outputs + weights.pop(0)
+        return ops.cast(outputs, self.layer.compute_dtype)
+
+
+class WideReshape:
+    """A vector of channels reshaped to a map of one point, as in squeeze-and-excitation.
+
+    Args:
+        layer: the layer of the tiny network.
+        layout: its channels.
+    """
+
+    def __init__(self, layer: keras.layers.Reshape, layout: Layout) -> None:
+        self.layer = layer
+        self.layout = layout
+        self.variables: list[keras.Variable] = []
+
+    def build(self, widest: Widths, seed: int) -> None:
+        """Creates nothing."""
+
+    def __call__(self, inputs: Any, widths: Widths) -> Any:
+        """Reshapes."""
+        size = widths.total(self.layout)
+        return ops.reshape(inputs, (-1, *self.layer.target_shape[:-1], size))

@@ -82,6 +82,10 @@ class Augmented:
         self.loss_weight = float(loss_weight)
         options = Options(operator, weight_sharing, self.loss_weight)
         self._network = WideNetwork(model, widths, expansions, options, exclude, seed)
+        is_sequential = isinstance(model, keras.Sequential)
+        self._structure = model.compute_output_spec(
+            model.inputs[0] if is_sequential else model.input
+        )
         self._seed = seed
         self._number = 0
 
@@ -122,11 +126,7 @@ class Augmented:
         """
         configuration = self.next_configuration() if configuration is None else configuration
         outputs = self._network(inputs, configuration)
-        return (
-            keras.tree.pack_sequence_as(self.model.outputs, outputs)
-            if (len(outputs) > 1)
-            else outputs[0]
-        )
+        return keras.tree.pack_sequence_as(self._structure, outputs)
 
     def describe(self) -> str:
         """A line for each layer that makes channels: how many, or why it keeps its own."""

@@ -118,9 +118,7 @@ def test_training_is_the_same_with_the_callback(data, dropout):
     found = []
     for recalibrated in (False, True):
         model = compiled(dropout)
-        callbacks = (
-            [ksa.callbacks.BatchNormalizationRecalibration(data[0])] if recalibrated else []
-        )
+        callbacks = [ksa.callbacks.BatchNormalizationRecalibration(data[0])] if recalibrated else []
         model.fit(
             *data, epochs=2, batch_size=16, validation_data=data, verbose=0, callbacks=callbacks
         )

@@ -5,6 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+from keras import ops
+
+from keras_shiftadd.ops._tensors import plain_tensor
 
 _classes: dict[type, type] = {}
 
@@ -107,7 +110,7 @@ class Companion:
         self.optimizer = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
         self.optimizer.build(extra)
         # Its number, not its buffer: a JAX step gives buffers away.
-        self.optimizer.iterations.assign(int(optimizer.iterations))
+        self.optimizer.iterations.assign(ops.convert_to_numpy(plain_tensor(optimizer.iterations)))
         self.hidden = False
 
     @contextlib.contextmanager

@@ -172,6 +172,21 @@ class AugmentedTraining:
 
         self.train_function = train_function
 
+    def fit(self, *arguments: Any, **keywords: Any) -> Any:
+        """Trains the tiny network: an exception has ended the training that was augmented."""
+        remove(self)
+        return self.fit(*arguments, **keywords)
+
+    def train_on_batch(self, *arguments: Any, **keywords: Any) -> Any:
+        """Trains the tiny network, as `fit`."""
+        remove(self)
+        return self.train_on_batch(*arguments, **keywords)
+
+    def compile(self, *arguments: Any, **keywords: Any) -> Any:
+        """Compiles the tiny network."""
+        remove(self)
+        return self.compile(*arguments, **keywords)
+
     def save(self, *arguments: Any, **keywords: Any) -> Any:
         """Saves the tiny network."""
         return self._as_tiny("save", *arguments, **keywords)

@@ -42,7 +42,7 @@ class WideNetwork:
     ) -> None:
         _check(model, exclude)
         walk = Widening(options, exclude)
-        self._inputs = [walk.source(tensor, "input") for tensor in keras.tree.flatten(model.inputs)]
+        self._inputs = [walk.source(t, "input") for t in keras.tree.flatten(model.inputs)]
         self._outputs = run_graph(model, self._inputs, walk.apply)
         for value in self._outputs:
             groups.keep(value.layout, "they are an output")
@@ -56,9 +56,10 @@ class WideNetwork:
             )
         self.configurations = self._draw(widths, expansions, seed)
         widest = Widths({g: max(of[g] for of in self.configurations) for g in self.widened})
-        for i, layer in enumerate(walk.wide_layers):
+        self.wide_layers = walk.wide_layers
+        for i, layer in enumerate(self.wide_layers):
             layer.build(widest, seed + 2 * i)
-        self.variables = [v for layer in walk.wide_layers for v in layer.variables]
+        self.variables = [v for layer in self.wide_layers for v in layer.variables]
 
     def __call__(self, inputs: Any, widths: Widths) -> list[Any]:
         """Predictions of the wide network in training, flat."""

@@ -54,16 +54,16 @@ def spaces_of(data: search_data.Data, operators: dict[str, tuple[str, ...]]) -> 
     }
 
 
-def limits_of(spaces: dict[str, Any], count: int) -> list[float]:
+def limits_of(spaces: dict[str, Any], count: int, target: str) -> list[float]:
     """Energies between the cheapest network that each space has and a large one, in µJ."""
-    budget = ksa.cost.Budget(energy_uj=1.0)
+    budget = ksa.cost.Budget(energy_uj=1.0, target=target)
     cheapest = max(
         space.cost(space.cheapest(budget)["energy_uj"], budget).energy_uj
         for space in spaces.values()
     )
     space, rng = spaces["conv"], random.Random(0)
     largest = space.cost(space.extreme(rng, largest=True), budget).energy_uj
-    return [round(float(x), 3) for x in np.geomspace(1.15 * cheapest, 0.7 * largest, count)]
+    return [float(f"{x:.4g}") for x in np.geomspace(1.15 * cheapest, 0.7 * largest, count)]
 
 
 def search(
@@ -91,7 +91,7 @@ def search(
         oracle = ksa.tuners.HybridOracle(
             space,
             "val_accuracy",
-            ksa.cost.Budget(energy_uj=limit),
+            ksa.cost.Budget(energy_uj=limit, target=options.target),
             max_trials=options.trials,
             population_size=max(4, options.trials // 3),
             num_parents=max(2, options.trials // 10),
@@ -107,11 +107,12 @@ def search(
     for limit, (architecture, inherited) in zip(limits, winners, strict=True):
         keras.utils.set_random_seed(seed)
         model = space.build(architecture)
+        price = ksa.cost.Budget(energy_uj=limit, target=options.target)
         train_alone(model, data, options.alone_epochs, seed)
         results.append(
             {
                 "limit": limit,
-                "energy_uj": space.cost(architecture, ksa.cost.Budget(energy_uj=1.0)).energy_uj,
+                "energy_uj": space.cost(architecture, price).energy_uj,
                 "inherited_validation": inherited,
                 "validation": accuracy(model, data.x_val, data.y_val),
                 "test": accuracy(model, data.x_test, data.y_test),

@@ -7,9 +7,9 @@
 Four spaces that differ in what a block may choose: conv, shift and adder (the hybrid), or one of
 them. In each, a supernet is trained, an evolution under each energy budget scores networks on the
 validation part, and the winners are trained from scratch: as many epochs, trials and winners for
-each space. Accuracy is that of the test part, energy is fair accounting with memory traffic, int8,
-45 nm. Budgets are the same for all spaces. Three seeds test on three folds. What is in the JSON
-file already is not measured again.
+each space. Accuracy is that of the test part, energy is fair accounting, int8, 45 nm: with memory
+traffic, or with `--target asic-45nm-arithmetic` without. Budgets are the same for all spaces. Three
+seeds test on three folds. What is in the JSON file already is not measured again.
 """
 
 import argparse
@@ -36,6 +36,7 @@ def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
 
     setting = {
         "data": options.set,
+        "target": options.target,
         "epochs": options.epochs,
         "alone_epochs": options.alone_epochs,
         "trials": options.trials,
@@ -46,7 +47,7 @@ def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
     for seed in options.seeds:
         data = search_data.load(options.set, options.data, seed % 3)
         spaces = spaces_of(data, SPACES)
-        limits = limits_of(spaces, options.budgets)
+        limits = limits_of(spaces, options.budgets, options.target)
         for name, space in spaces.items():
             if str(seed) in runs[name]:
                 continue
@@ -83,12 +84,12 @@ def lines(figures: dict[str, Any]) -> list[str]:
         best = max(names[1:], key=lambda name: accuracies[name].mean())
         difference = accuracies["hybrid"] - accuracies[best]
         cells = [
-            f"{mean_and_deviation(accuracies[name], digits=1)} at {energies[name]:.2f}"
+            f"{mean_and_deviation(accuracies[name], digits=1)} at {energies[name]:.3g}"
             for name in names
         ]
         limit = found["hybrid"][0][i]["limit"]
         paired = f"{mean_and_deviation(difference, digits=1)} ({best})"
-        table.append(f"| {limit:.2f} | {' | '.join(cells)} | {paired} |")
+        table.append(f"| {limit:.3g} | {' | '.join(cells)} | {paired} |")
         verdicts.append(_verdict(limit, difference, best))
     return [*table, "", *verdicts]
 
@@ -100,7 +101,7 @@ def _verdict(limit: float, difference: np.ndarray, best: str) -> str:
     error = ""
     if len(difference) > 1:
         error = f", standard error {difference.std(ddof=1) / np.sqrt(len(difference)):.1f}"
-    return f"- up to {limit:.2f} µJ the hybrid is {where}: {mean:+.1f} points{error}"
+    return f"- up to {limit:.3g} µJ the hybrid is {where}: {mean:+.1f} points{error}"
 
 
 def parse() -> argparse.Namespace:
@@ -108,6 +109,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--set", default="gestures", help="gestures, keywords, or a name")
     parser.add_argument("--data", type=pathlib.Path, help="the .npz file, see search_data.py")
+    parser.add_argument("--target", default="asic-45nm", help="see keras_shiftadd.cost.Hardware")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--scale", type=float, default=1.0, help="factor of epochs and trials")
     parser.add_argument("--quick", action="store_true", help="one seed, few epochs and trials")

@@ -28,12 +28,13 @@ def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
     from search_scores import draw, score_alone, score_inherited, space_of
 
     data = search_data.load(options.set, options.data, options.fold)
-    space = space_of(data)
+    space = space_of(data, options.space)
     drawn = draw(space, options.networks)
     setting = {
         "data": data.name,
         "fold": options.fold,
         "samples": data.sizes(),
+        "space": options.space,
         "networks": options.networks,
         "alone_epochs": options.alone_epochs,
         "supernet_epochs": options.epochs,
@@ -93,6 +94,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--set", default="gestures", help="gestures, keywords, or a name")
     parser.add_argument("--data", type=pathlib.Path, help="the .npz file, see search_data.py")
+    parser.add_argument("--space", default="small", choices=("small", "tiny"))
     parser.add_argument("--fold", type=int, default=0, choices=(0, 1, 2))
     parser.add_argument("--form", nargs="+", choices=FORMS, default=list(FORMS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the supernets")

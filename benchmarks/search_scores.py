@@ -18,9 +18,22 @@ import keras_shiftadd as ksa
 OPERATORS = ("conv", "shift", "adder")
 
 
-def space_of(data: search_data.Data) -> Any:
+# Networks that are small enough for their size to matter, by the name of the option.
+SPACES: dict[str, dict[str, Any]] = {
+    "small": {
+        "widths": ((4, 8, 16), (8, 16, 24), (8, 16, 32)),
+        "depths": ((1,), (1, 2), (1, 2)),
+        "kernel_sizes": (3, 5),
+        "expansions": (1, 2, 3),
+        "stem_width": 8,
+    },
+    "tiny": {},
+}
+
+
+def space_of(data: search_data.Data, name: str) -> Any:
     """The space that all forms share."""
-    return ksa.tuners.HybridSpace(data.shape, data.classes, OPERATORS)
+    return ksa.tuners.HybridSpace(data.shape, data.classes, OPERATORS, **SPACES[name])
 
 
 def draw(space: Any, count: int) -> list[Any]:

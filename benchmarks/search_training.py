@@ -44,13 +44,15 @@ def _undecayed(model: keras.Model) -> list[Any]:
     return [v for v in model.trainable_variables if id(v) in adders or "kernel" not in v.name]
 
 
-def train_alone(model: keras.Model, data: Data, epochs: int, seed: int) -> dict[str, list[float]]:
+def train_alone(
+    model: keras.Model, data: Data, epochs: int, seed: int, callbacks: Any = ()
+) -> dict[str, list[float]]:
     """Trains a network of plain layers; its BatchNormalization statistics are estimated last."""
     batches = Batches(data, BATCH, seed)
     chosen = optimizer(epochs * len(batches))
     chosen.exclude_from_weight_decay(_undecayed(model))
     compile_for(model, chosen)
-    history = model.fit(batches, epochs=epochs, verbose=0).history
+    history = model.fit(batches, epochs=epochs, verbose=0, callbacks=list(callbacks)).history
     ksa.callbacks.recalibrate_batch_normalization(model, calibration_samples(data))
     return history
 

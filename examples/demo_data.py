@@ -12,6 +12,7 @@ import numpy as np
 
 NAMES = ("gestures", "digits", "fashion_mnist", "cifar10", "cifar100")
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+BATCH = 64
 TEST_LIMIT = 2000  # samples; the interpreters predict one after the other
 IMAGE_LIMIT = 10_000  # of the 50,000 or 60,000 downloaded ones: all would train for an hour
 
@@ -68,6 +69,30 @@ class Fold:
             self.y_train[held],
             self.augment,
         )
+
+
+class AugmentedBatches(keras.utils.PyDataset):
+    """Batches of the training samples, shuffled and augmented anew in each epoch."""
+
+    def __init__(self, fold: Fold, seed: int) -> None:
+        super().__init__()
+        self.fold, self.rng = fold, np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-len(self.fold.x_train) // BATCH)
+
+    def on_epoch_end(self) -> None:
+        """Prepares the next epoch."""
+        order = self.rng.permutation(len(self.fold.x_train))
+        x = self.fold.x_train[order]
+        if self.fold.augment is not None:
+            x = self.fold.augment(x, self.rng)
+        self.x, self.y = self.fold.standardise(x), self.fold.y_train[order]
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        batch = slice(index * BATCH, (index + 1) * BATCH)
+        return self.x[batch], self.y[batch]
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,6 @@ QUICK_CHOICES = {**CHOICES, "depths": ((1,), (1,), (1,)), "kernel_sizes": (3,)}
 BUDGET_SHARE = 0.5
 EPOCHS, QUICK_EPOCHS = 20, 2
 TRIALS, QUICK_TRIALS = 100, 6
-BATCH = 64
 CALIBRATION_SAMPLES = 256
 # What the .tflite may hold of an adder layer's differences at a time: with less, tflite-micro needs
 # less memory, and the file more operators.
@@ -75,30 +74,6 @@ def twin_of(architecture: dict[str, Any]) -> dict[str, Any]:
         for block in stage["blocks"]:
             block["operator"] = "conv"
     return twin
-
-
-class AugmentedBatches(keras.utils.PyDataset):
-    """Batches of the training samples, shuffled and augmented anew in each epoch."""
-
-    def __init__(self, fold: demo_data.Fold, seed: int) -> None:
-        super().__init__()
-        self.fold, self.rng = fold, np.random.default_rng(seed)
-        self.on_epoch_end()
-
-    def __len__(self) -> int:
-        return -(-len(self.fold.x_train) // BATCH)
-
-    def on_epoch_end(self) -> None:
-        """Prepares the next epoch."""
-        order = self.rng.permutation(len(self.fold.x_train))
-        x = self.fold.x_train[order]
-        if self.fold.augment is not None:
-            x = self.fold.augment(x, self.rng)
-        self.x, self.y = self.fold.standardise(x), self.fold.y_train[order]
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        batch = slice(index * BATCH, (index + 1) * BATCH)
-        return self.x[batch], self.y[batch]
 
 
 class ProgressLine(keras.callbacks.Callback):
@@ -172,7 +147,7 @@ def search(fold: demo_data.Fold, options: argparse.Namespace, seed: int, folder:
         flush=True,
     )
     tuner.search(
-        AugmentedBatches(inner, seed),
+        demo_data.AugmentedBatches(inner, seed),
         validation_data=(inner.standardise(inner.x_test), inner.y_test),
         epochs=options.epochs,
         callbacks=[ProgressLine("supernet")],
@@ -323,7 +298,7 @@ def main(arguments: list[str] | None = None) -> None:
             title = f"{network}, fold {number}"
             model = tuner.retrain(
                 architecture,
-                AugmentedBatches(fold, seed),
+                demo_data.AugmentedBatches(fold, seed),
                 epochs=options.epochs,
                 callbacks=[ProgressLine(title)],
                 seed=seed,

@@ -10,7 +10,12 @@ from matplotlib import pyplot
 
 import keras_shiftadd as ksa
 
-COLOURS = {"hybrid": "#c8553d", "twin": "#3d6f9e"}
+COLOURS = {
+    "hybrid": "#c8553d",
+    "twin": "#3d6f9e",
+    "augmented": "#c8553d",
+    "plain": "#3d6f9e",
+}
 
 
 def plot_search(
@@ -53,6 +58,12 @@ def plot_training(
             label = f"{network}, training" if fold == 0 else None
             axes[0].plot(epochs, history["loss"], label=label, **style)
             axes[1].plot(epochs, [100 * a for a in history["accuracy"]], label=label, **style)
+            if "val_accuracy" in history:
+                style = {"color": colour, "linestyle": ":"}
+                label = f"{network}, validation" if fold == 0 else None
+                axes[1].plot(
+                    epochs, [100 * a for a in history["val_accuracy"]], label=label, **style
+                )
         axes[1].axhline(
             100 * test_accuracy[network],
             color=colour,

@@ -53,6 +53,6 @@ def test_kernels_renders_ratios_of_the_same_turn_beside_the_goals(tmp_path):
 def test_training_renders_the_ratio_of_images_a_second(tmp_path):
     speeds = {"convolution": [100.0, 200.0], "compiled": [50.0, 100.0], "portable": [3.0, None]}
     file = tmp_path / "training.json"
-    file.write_text(json.dumps({"training": {"jax": {"images_per_second": speeds}}}))
+    file.write_text(json.dumps({"backends": {"jax": {"images_per_second": speeds}}}))
     table = run(FOLDER / "training.py", "--render", file)
     assert "| jax | 75.0 | 150.0 | 0.50 (0.50 to 0.50) | 3.0 |" in table

@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 
@@ -140,3 +141,26 @@ def test_the_gradient_passed_on_to_the_shared_kernel_has_a_scale_of_its_own(shar
     _, (dw, *_) = function_gradients(function, [kernel, *arguments(sharing)], upstream)
     wanted = 0.01 * math.sqrt(kernel.size) * kernel.std()
     np.testing.assert_allclose(np.abs(dw).sum(), wanted, rtol=1e-3)
+
+
+def test_laplace_to_gaussian_is_the_way_back(rng):
+    w = rng.normal(3.0, 0.5, 2000).astype("float32")
+    laplace = ops.gaussian_to_laplace(w, 3.0, 0.5, laplace_mean=-1.0, laplace_scale=2.0)
+    back = ops.laplace_to_gaussian(laplace, -1.0, 2.0 * np.sqrt(2.0))
+    expected = (w - 3.0) / 0.5
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(back), expected, atol=2e-3)
+
+
+def test_laplace_to_gaussian_makes_a_standard_gaussian(rng):
+    w = rng.laplace(5.0, 3.0, 100_000).astype("float32")
+    z = keras.ops.convert_to_numpy(ops.laplace_to_gaussian(w))
+    quantiles = np.quantile(z, [0.0228, 0.1587, 0.5, 0.8413, 0.9772])
+    np.testing.assert_allclose(quantiles, [-2, -1, 0, 1, 2], atol=0.03)
+
+
+def test_laplace_to_gaussian_limits_the_tails_and_takes_equal_inputs():
+    far = keras.ops.convert_to_numpy(ops.laplace_to_gaussian([-1e6, 0.0, 1e6], 0.0, 1.0))
+    assert np.all(np.isfinite(far))
+    np.testing.assert_allclose(far, [-4.528, 0.0, 4.528], atol=0.02)
+    equal = keras.ops.convert_to_numpy(ops.laplace_to_gaussian([2.0, 2.0]))
+    np.testing.assert_array_equal(equal, [0.0, 0.0])

@@ -29,3 +29,11 @@ def write(path: pathlib.Path | None, figures: dict[str, Any]) -> None:
     """Writes figures and machine as JSON, if a path was given."""
     if path is not None:
         path.write_text(json.dumps({"machine": describe(), **figures}, indent=2) + "\n")
+
+
+def memory() -> float:
+    """Resident memory of this process, in MiB."""
+    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0

@@ -13,6 +13,7 @@ import sys
 import time
 
 import keras_tuner
+import machine
 
 from keras_shiftadd.cost import Budget, Cost
 from keras_shiftadd.tuners import HybridOracle, HybridSpace
@@ -54,7 +55,7 @@ class SleepingTuner(keras_tuner.Tuner):
         begin = time.time()
         time.sleep(seconds)
         architecture = space.architecture(trial.hyperparameters)
-        line = [self.tuner_id, trial.trial_id, begin, time.time(), memory()]
+        line = [self.tuner_id, trial.trial_id, begin, time.time(), machine.memory()]
         with (folder / "runs.txt").open("a") as file:
             file.write(json.dumps(line) + "\n")
         blocks = [block for stage in architecture["stages"] for block in stage["blocks"]]
@@ -64,14 +65,6 @@ class SleepingTuner(keras_tuner.Tuner):
 
 class HybridSleepingTuner(WorkerLoop, SleepingTuner):
     """The same with the loop of this package."""
-
-
-def memory() -> float:
-    """Resident memory of this process, in MiB."""
-    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 def make_tuner(folder: pathlib.Path, trials: int, oracle: str = "hybrid", **options):

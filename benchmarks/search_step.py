@@ -7,7 +7,8 @@ Series of the shape of the gestures (128 steps, 6 channels, 7 classes), the spac
 conv, shift and adder, random data. Each backend runs in a process of its own. Steps of the
 supernet (four sub-networks each) and of the largest network alone take turns; so do scoring a
 random sub-network (select, estimate statistics of 1,024 samples, evaluate 600) and training one
-alone for an epoch. A trace is counted each time that Python runs `call`: a compiled step does not.
+alone for an epoch. Memory is that of the process after ten of the further scores and after all of
+them. A trace is counted each time that Python runs `call`: a compiled step does not.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import time
 from typing import Any
 
 import commands
+import machine
 from kernel_rows.timing import quartiles
 
 SHAPE, CLASSES = (128, 6), 7
@@ -85,8 +87,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         scores["build"].append(fit(model, 1, seconds=False))  # traces and compiles
         scores["epoch"].append(fit(model, TRAIN // BATCH, seconds=False))
     after_scores = CountedSupernet.traces
-    for _ in range(options.choices):
+    memory = []
+    for number in range(options.choices):
         score(space.sample(rng))
+        if number == min(9, options.choices - 1):
+            memory.append(machine.memory())
+    memory.append(machine.memory())
     counted = {
         "training": after_steps - warm,
         "training_choices": 3 * options.turns * options.steps,
@@ -101,6 +107,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "scores": scores,
         "traces": counted if keras.backend.backend() != "torch" else None,
         "parameters": parameters(supernet),
+        "memory": memory,
     }
 
 
@@ -123,8 +130,8 @@ def lines(result: dict[str, Any]) -> list[str]:
     """Markdown tables of the result."""
     table = [
         "| backend | step, supernet | step, largest alone | ratio | score | alone, "
-        f"{EPOCHS} epochs | ratio | traces while training | while scoring |",
-        "|---|---|---|---|---|---|---|---|---|",
+        f"{EPOCHS} epochs | ratio | traces while training | while scoring | memory |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for backend, figures in result["backends"].items():
         steps, scores, traces = figures["steps"], figures["scores"], figures["traces"]
@@ -139,6 +146,7 @@ def lines(result: dict[str, Any]) -> list[str]:
         for kind in ("training", "scoring"):
             text = "-" if traces is None else f"{traces[kind]} in {traces[kind + '_choices']}"
             cells.append(text)
+        cells.append("{:.0f} to {:.0f} MiB".format(*figures["memory"]))
         table.append(f"| {backend} | {' | '.join(cells)} |")
     counts = next(iter(result["backends"].values()))["parameters"]
     ratio = counts["shared"] / counts["separate"]
@@ -163,7 +171,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--steps", type=int, default=10, help="steps a turn")
     parser.add_argument("--networks", type=int, default=5, help="networks trained for an epoch")
-    parser.add_argument("--choices", type=int, default=50, help="further networks scored")
+    parser.add_argument("--choices", type=int, default=200, help="further networks scored")
     parser.add_argument("--quick", action="store_true", help="two turns of two steps")
     commands.add_json_arguments(parser)
     options = parser.parse_args()

@@ -1,6 +1,13 @@
 """Settings shared by all tests: import order of the frameworks, one seed a test."""
 
 import importlib.util
+import os
+
+# Tests compile much and compute little: on JAX half of their time goes into optimising. Before the
+# frameworks are imported, which read it.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
 
 # PyTorch is imported before TensorFlow: the other order has crashed on some builds.
 if importlib.util.find_spec("torch") is not None:

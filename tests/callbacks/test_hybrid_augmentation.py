@@ -1,5 +1,10 @@
 """Training of a tiny network inside wide ones, by `fit`."""
 
+import os
+import pathlib
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -330,6 +335,7 @@ def test_nothing_is_compiled_after_the_first_epoch(data):
                 return network(inputs, widths)
 
             counted.variables = network.variables
+            counted.configurations = network.configurations
             self._augmentation.network = counted
 
     fit(compiled("conv"), data, [Counted(widths=(1.5, 2.0))], epochs=3)
@@ -370,6 +376,33 @@ def test_mirrored_strategy_trains(data):
         model = compiled("shift")
     history = fit(model, data, [augmentation()])
     assert np.all(np.isfinite(history["augmented_loss"]))
+
+
+DATA_PARALLEL = """
+import keras, numpy as np
+keras.distribution.set_distribution(keras.distribution.DataParallel())
+import keras_shiftadd as ksa
+from augmented_networks import compiled
+x, y = np.zeros((16, 6, 6, 2), "float32"), np.arange(16) % 3
+augmentation = ksa.callbacks.HybridAugmentation(widths=(2.0,))
+model = compiled("shift")
+print(model.fit(x, y, verbose=0, callbacks=[augmentation]).history["augmented_loss"])
+assert len(model.trainable_variables[0].value.sharding.device_set) == 2
+"""
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="two devices of a processor need KERAS_BACKEND=jax")
+def test_data_parallel_trains():
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
+    done = subprocess.run(
+        [sys.executable, "-c", DATA_PARALLEL],
+        env={**os.environ, "XLA_FLAGS": flags, "PYTHONPATH": str(pathlib.Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert np.isfinite(float(done.stdout.strip().strip("[]")))
 
 
 @pytest.mark.parametrize(

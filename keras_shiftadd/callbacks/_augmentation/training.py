@@ -157,19 +157,21 @@ class AugmentedTraining:
             return train_step
 
         def train_function(*arguments: Any) -> Any:
-            widths = augmentation.next_widths()
+            function, self.train_step = functions[augmentation.next_widths()]
             try:
-                if widths not in functions:
-                    # A step of its own for each: what is compiled of it is kept under its name.
-                    self.train_step = step_for(widths)
-                    super(AugmentedTraining, self).make_train_function(force=True)  # type: ignore[misc]
-                    functions[widths] = self.train_function, self.train_step
-                function, self.train_step = functions[widths]
                 return function(*arguments)
             finally:
-                self.train_function = train_function
-                self.__dict__.pop("train_step", None)
+                del self.train_step
 
+        # All of them now: on JAX, variables have no values once steps are running.
+        for widths in (None, *augmentation.network.configurations):
+            # A step of its own for each: what is compiled of it is kept under its name.
+            self.train_step = step_for(widths)
+            try:
+                super().make_train_function(force=True)  # type: ignore[misc]
+                functions[widths] = self.train_function, self.train_step
+            finally:
+                del self.train_step
         self.train_function = train_function
 
     def fit(self, *arguments: Any, **keywords: Any) -> Any:

@@ -128,6 +128,21 @@ class Augmented:
         outputs = self._network(inputs, configuration)
         return keras.tree.pack_sequence_as(self._structure, outputs)
 
+    def sort_channels(self) -> list[str]:
+        """Makes the most important channels of the widest network those of the model.
+
+        A channel is as important as the sum of the magnitudes of the weights that read it. What
+        the widest network computes stays the same, up to the mapping of adder kernels; the moving
+        averages of the model's `BatchNormalization` have to be estimated anew
+        (`recalibrate_batch_normalization`). Channels around shift layers that train signs and
+        exponents, and around shift and adder layers with `operator="mixed"` or
+        `weight_sharing="binned"`, stay where they are.
+
+        Returns:
+            Names of the layers that make the channels that were sorted.
+        """
+        return self._network.sort_channels()
+
     def describe(self) -> str:
         """A line for each layer that makes channels: how many, or why it keeps its own."""
         return self._network.describe()

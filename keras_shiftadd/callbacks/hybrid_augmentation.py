@@ -41,6 +41,9 @@ class HybridAugmentation(keras.callbacks.Callback):
         schedule: Float from 0 to 1: the part of the training in which the wide networks are
             trained, from its beginning; after that the model is trained alone. Or a function from
             the part that is done to the part of the steps that have a wide network.
+        sort_channels_until: Float from 0 to 1: in this part of the training, from its beginning,
+            channels are sorted before each epoch but the first, so that the most important ones
+            are the model's; see `Augmented.sort_channels`. Above 0 it needs `calibration_data`.
         batch_fraction: Float above 0 up to 1: the part of each batch that the wide network sees.
         exclude: Names of layers whose channels keep their number.
         calibration_data: Training inputs from which the statistics of `BatchNormalization` are
@@ -81,6 +84,7 @@ class HybridAugmentation(keras.callbacks.Callback):
         loss_weight: float = 1.0,
         weight_sharing: str = "transport",
         schedule: float | Callable[[float], float] = 1.0,
+        sort_channels_until: float = 0.0,
         batch_fraction: float = 1.0,
         exclude: Sequence[str] = (),
         calibration_data: Any = None,
@@ -92,6 +96,16 @@ class HybridAugmentation(keras.callbacks.Callback):
             raise ValueError(
                 "`schedule` must be a number from 0 to 1, or a function of the part of the "
                 f"training that is done. Received: {schedule!r}"
+            )
+        if not 0 <= sort_channels_until <= 1:
+            raise ValueError(
+                "`sort_channels_until` must be a number from 0 to 1. Received: "
+                f"{sort_channels_until!r}"
+            )
+        if sort_channels_until and calibration_data is None:
+            raise ValueError(
+                "`sort_channels_until` needs `calibration_data`: channels that become the model's "
+                "have no moving averages yet. Received: calibration_data=None."
             )
         if not 0 < batch_fraction <= 1:
             raise ValueError(
@@ -107,6 +121,7 @@ class HybridAugmentation(keras.callbacks.Callback):
             "seed": seed,
         }
         self._schedule = schedule
+        self._sort_channels_until = float(sort_channels_until)
         self._batch_fraction = float(batch_fraction)
         self._calibration_data = calibration_data
         self._seed = seed
@@ -151,6 +166,11 @@ class HybridAugmentation(keras.callbacks.Callback):
         """Notes the epoch."""
         self._epoch, self._batch = epoch, 0
         self._set_training(True)
+        done = epoch / max(1, self.params.get("epochs") or 1)
+        if self._augmentation is not None and 0 < done < self._sort_channels_until:
+            self._synchronise()
+            self._augmentation.network.sort_channels()
+            self._recalibrate()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Notes the batch."""
@@ -172,12 +192,19 @@ class HybridAugmentation(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Makes the model the one that it was."""
         self._fitting = False
-        if hasattr(self.model, "jax_state_sync"):
-            self.model.jax_state_sync()
+        self._synchronise()
         training.remove(self.model)
         if self._calibration_data is not None:
-            samples = _samples.some_inputs(self._calibration_data, 16384, self._seed)
-            recalibrate_batch_normalization(self.model, samples)
+            self._recalibrate()
+
+    def _synchronise(self) -> None:
+        """Gives variables the values that they have in the compiled steps of JAX."""
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()
+
+    def _recalibrate(self) -> None:
+        samples = _samples.some_inputs(self._calibration_data, 16384, self._seed)
+        recalibrate_batch_normalization(self.model, samples)
 
     def _remove_outside_fit(self) -> None:
         if not self._fitting:

@@ -315,3 +315,62 @@ def test_subclassed_and_unbuilt_models_are_refused():
         ksa.callbacks.Augmented(Own())
     with pytest.raises(ValueError, match="must be built"):
         ksa.callbacks.Augmented(keras.Sequential([keras.layers.Dense(3)]))
+
+
+@pytest.mark.parametrize(
+    ("operator", "arguments", "tolerance"),
+    [
+        ("conv", {"operator": "conv"}, 1e-4),
+        ("shift", {"operator": "conv"}, 1e-4),
+        ("shift", {"operator": "own"}, 1e-4),
+        ("adder", {"operator": "own"}, 1e-3),
+        ("adder", {"operator": "conv", "weight_sharing": "none"}, 1e-3),
+    ],
+)
+def test_sorted_channels_leave_the_widest_network_as_it_is(
+    operator, arguments, tolerance, data, rng
+):
+    augmented = ksa.callbacks.Augmented(tiny(operator), widths=(WIDTH,), **arguments)
+    spread_extras(augmented, rng)
+    before = run(augmented, data[0])
+    own = values(augmented.model.trainable_variables)
+    assert sorted(augmented.sort_channels()) == ["expand", "stem"]
+    np.testing.assert_allclose(run(augmented, data[0]), before, rtol=tolerance, atol=tolerance)
+    moved = zip(own, values(augmented.model.trainable_variables), strict=True)
+    assert sum(np.abs(a - b).max() > 0.01 for a, b in moved) > 5
+
+
+def test_the_most_important_channels_become_those_of_the_model():
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(2, name="a"), keras.layers.Dense(2, name="b")]
+    )
+    augmented = ksa.callbacks.Augmented(model, widths=(2.0,))
+    extra = {v.name: v for v in augmented.extra_variables}
+    model.get_layer("b").kernel.assign([[0.1, 0.1], [3.0, -3.0]])
+    extra["b_extra_kernel"].assign([[9, 9], [9, 9], [2.0, 2.0], [0.5, 0.5]])
+    rows = np.arange(12.0).reshape(3, 4)
+    model.get_layer("a").kernel.assign(rows[:, :2])
+    extra["a_extra_kernel"].assign(rows)
+    assert augmented.sort_channels() == ["a"]
+    first, second = (values([model.get_layer(name).kernel])[0] for name in "ab")
+    np.testing.assert_array_equal(first, rows[:, [1, 2]])
+    np.testing.assert_array_equal(second, [[3.0, -3.0], [2.0, 2.0]])
+    np.testing.assert_array_equal(values([extra["a_extra_kernel"]])[0], rows[:, [1, 2, 3, 0]])
+
+
+@pytest.mark.parametrize("weight_sharing", ["transport", "gain"])
+def test_mapped_kernels_are_mapped_back(weight_sharing, rng):
+    model = tiny("adder")
+    augmented = ksa.callbacks.Augmented(model, widths=(WIDTH,), weight_sharing=weight_sharing)
+    kernel = model.get_layer("project").kernel
+    kernel.assign(rng.laplace(0.5, 2.0, kernel.shape))
+    layers = {w.layer.name: w for w in augmented._network.wide_layers}
+    shared = layers["project"]._shared
+    np.testing.assert_allclose(
+        values([shared.inverse(shared())])[0], values([kernel])[0], rtol=1e-3, atol=1e-3
+    )
+
+
+def test_channels_that_cannot_be_exchanged_stay():
+    augmented = ksa.callbacks.Augmented(tiny("adder"), widths=(WIDTH,), operator="mixed")
+    assert augmented.sort_channels() == []

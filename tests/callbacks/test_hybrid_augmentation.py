@@ -321,6 +321,26 @@ def test_the_statistics_are_estimated_at_the_end(data):
         np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-4)
 
 
+def test_channels_are_sorted_in_the_first_part(data):
+    sorted_at = []
+
+    class Told(ksa.callbacks.HybridAugmentation):
+        def set_model(self, model):
+            super().set_model(model)
+            sort = self._augmentation.network.sort_channels
+            self._augmentation.network.sort_channels = lambda: sorted_at.append(
+                (self._epoch, sort())
+            )
+
+    callback = Told(widths=(2.0,), sort_channels_until=0.75, calibration_data=data[0])
+    model = compiled("conv", optimizer=keras.optimizers.SGD(0.0))
+    before = values(model.trainable_variables)[0]
+    history = fit(model, data, [callback], epochs=4, validation_data=data)
+    assert sorted_at == [(1, ["features"]), (2, ["features"])]
+    assert np.all(np.isfinite(history["val_loss"]))
+    assert np.abs(values(model.trainable_variables)[0] - before).max() > 0.01
+
+
 @pytest.mark.skipif(BACKEND == "torch", reason="torch: its steps are not compiled")
 def test_nothing_is_compiled_after_the_first_epoch(data):
     traces = []
@@ -409,6 +429,8 @@ def test_data_parallel_trains():
     ("arguments", "words"),
     [
         ({"schedule": 2.0}, "`schedule` must be a number from 0 to 1"),
+        ({"sort_channels_until": -1}, "`sort_channels_until` must be a number from 0 to 1"),
+        ({"sort_channels_until": 0.5}, "needs `calibration_data`"),
         ({"batch_fraction": 0.0}, "`batch_fraction` must be above 0"),
         ({"widths": (0.5,)}, "`widths` must be a tuple of numbers above 1"),
     ],

@@ -1,5 +1,6 @@
 """Kernels of the tiny network as kernels of convolutions of the wide one."""
 
+import math
 from typing import Any
 
 import keras
@@ -65,6 +66,11 @@ class SharedKernel:
                 keras.Variable(ops.zeros(()), name=f"{layer.name}_offset"),
             ]
 
+    @property
+    def has_inverse(self) -> bool:
+        """Whether a kernel of a convolution has one of the layer: gains of bins have none."""
+        return not (isinstance(self._layer, AdderKernel) and self._weight_sharing == "binned")
+
     def __call__(self) -> Any:
         """The kernel for a convolution."""
         kernel = tiny_kernel(self._layer)
@@ -85,3 +91,20 @@ class SharedKernel:
             unit = (kernel - mean) / ops.maximum(deviation, keras.config.epsilon())
         gain, offset = self.variables
         return unit * gain + offset
+
+    def inverse(self, kernel: Any) -> Any:
+        """The kernel of the layer that serves a convolution as the given one.
+
+        With the mean and deviation that the layer's kernel has now.
+        """
+        layer = self._layer
+        if not isinstance(layer, AdderKernel) or self._weight_sharing == "none":
+            return kernel
+        own = ops.convert_to_tensor(layer.kernel)
+        gain, offset = map(ops.convert_to_tensor, self.variables)
+        mean, deviation = ops.mean(own), ops.std(own)
+        unit = (kernel - offset) / gain
+        if self._weight_sharing == "gain":
+            return mean + deviation * unit
+        scale = deviation / math.sqrt(2.0)
+        return shiftadd_ops.gaussian_to_laplace(unit, 0.0, 1.0, mean, scale)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_shiftadd.callbacks._augmentation import wide_tensors
@@ -48,7 +49,7 @@ class WideKernelLayer:
         self.source = source
         self.layout = layout
         self._options = options
-        self._is_depthwise = isinstance(layer, DEPTHWISE)
+        self.is_depthwise = isinstance(layer, DEPTHWISE)
         self._operator = options.operator if operator_of(layer) != "conv" else "conv"
         self._extra: Any = None
         self._bias: Any = None
@@ -68,9 +69,9 @@ class WideKernelLayer:
         self._widest = widest
         shape = list(tiny_kernel(self.layer).shape)
         shape[-2] = widest.total(self.source)
-        if not self._is_depthwise:
+        if not self.is_depthwise:
             shape[-1] = widest.total(self.layout)
-        inputs = math.prod(shape[:-2]) * (1 if self._is_depthwise else shape[-2])
+        inputs = math.prod(shape[:-2]) * (1 if self.is_depthwise else shape[-2])
         deviation = math.sqrt(2.0 / inputs)
         initializer: Any = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
         if self._operator == "own" and operator_of(self.layer) == "adder":
@@ -88,6 +89,33 @@ class WideKernelLayer:
                 self._options.loss_weight,
                 seed + 1,
             )
+
+    @property
+    def can_be_exchanged(self) -> bool:
+        """Whether tiny and extra channels are of one kind, so that they can change places."""
+        if self._operator == "mixed" or getattr(self.layer, "kernel", None) is None:
+            return False
+        return self._shared is None or self._shared.has_inverse
+
+    @property
+    def extra_bias(self) -> Any:
+        """The bias of the extra channels, or None."""
+        return self._bias
+
+    def wide_kernel(self) -> np.ndarray:
+        """The kernel of the widest network."""
+        own = tiny_kernel(self.layer) if self._shared is None else self._shared()
+        if self._extra is not None:
+            own = self._kernel(own, self._widest)
+        return np.array(ops.convert_to_numpy(ops.stop_gradient(own)))
+
+    def set_wide_kernel(self, kernel: np.ndarray) -> None:
+        """Sets the kernel of the widest network, that of the tiny one with it."""
+        self._extra.assign(kernel)
+        own = wide_tensors.tiny(ops.convert_to_tensor(kernel), -2, self.source, self._widest)
+        if not self.is_depthwise:
+            own = wide_tensors.tiny(own, -1, self.layout, self._widest)
+        self.layer.kernel.assign(own if self._shared is None else self._shared.inverse(own))
 
     def __call__(self, inputs: Any, widths: Widths) -> Any:
         """Applies the wide layer."""
@@ -119,7 +147,7 @@ class WideKernelLayer:
 
     def _kernel(self, own: Any, widths: Widths) -> Any:
         extra = self._select(self._extra, -2, self.source, widths)
-        if self._is_depthwise:
+        if self.is_depthwise:
             return wide_tensors.widened(own, extra, -2, self.source, widths)
         extra = self._select(extra, -1, self.layout, widths)
         rows = wide_tensors.tiny(extra, -2, self.source, widths)

@@ -10,6 +10,7 @@ import numpy as np
 from keras_shiftadd._model_graph import has_graph, run_graph
 from keras_shiftadd.callbacks._augmentation import groups
 from keras_shiftadd.callbacks._augmentation.groups import Group, Widths
+from keras_shiftadd.callbacks._augmentation.sorting import sort_channels
 from keras_shiftadd.callbacks._augmentation.wide_layers import Options
 from keras_shiftadd.callbacks._augmentation.widening import (
     Value,
@@ -55,10 +56,12 @@ class WideNetwork:
                 f"'{model.name}', where none can:\n{self.describe()}"
             )
         self.configurations = self._draw(widths, expansions, seed)
-        widest = Widths({g: max(of[g] for of in self.configurations) for g in self.widened})
+        self._widest = widest = Widths(
+            {g: max(of[g] for of in self.configurations) for g in self.widened}
+        )
         self.wide_layers = walk.wide_layers
         for i, layer in enumerate(self.wide_layers):
-            layer.build(widest, seed + 2 * i)
+            layer.build(self._widest, seed + 2 * i)
         self.variables = [v for layer in self.wide_layers for v in layer.variables]
 
     def __call__(self, inputs: Any, widths: Widths) -> list[Any]:
@@ -80,6 +83,14 @@ class WideNetwork:
             for value, output in zip(step.outputs, outputs, strict=True):
                 tensors[id(value)] = output
         return [tensor(value) for value in self._outputs]
+
+    def sort_channels(self) -> list[str]:
+        """Makes the most important channels those of the tiny network.
+
+        Returns:
+            The layers that make the channels that were sorted.
+        """
+        return [g.name for g in sort_channels(self.wide_layers, self._widest, self.widened)]
 
     def describe(self) -> str:
         """A line for each layer that makes channels: its widths, or why it keeps its own."""

@@ -56,7 +56,7 @@ class WideNetwork:
                 f"'{model.name}', where none can:\n{self.describe()}"
             )
         self.configurations = self._draw(widths, expansions, seed)
-        self._widest = widest = Widths(
+        self._widest = Widths(
             {g: max(of[g] for of in self.configurations) for g in self.widened}
         )
         self.wide_layers = walk.wide_layers

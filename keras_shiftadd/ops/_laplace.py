@@ -92,20 +92,12 @@ def gaussian_to_laplace(
         - Takes the place of the binned sharing of [You et al., 2022, ShiftAddNAS](
         https://arxiv.org/abs/2205.08119), section 4.2; see `binned_gain` for that form.
     """
-    w = plain_tensor(inputs)
-    if mean is None:
-        mean = ops.mean(w)
-    if deviation is None:
-        deviation = ops.std(w)
-    mean = ops.stop_gradient(ops.cast(mean, w.dtype))
-    deviation = ops.stop_gradient(ops.cast(deviation, w.dtype))
+    w, mean, deviation = _moments(inputs, mean, deviation)
     if laplace_mean is None:
         laplace_mean = mean
     if laplace_scale is None:
         laplace_scale = deviation / math.sqrt(2.0)
-    spread = deviation > 0
-    z = ops.where(spread, (w - mean) / ops.where(spread, deviation, 1.0), 0.0)
-    z = ops.clip(z, -_MAX_DEVIATIONS, _MAX_DEVIATIONS)
+    z = ops.clip(_standardized(w, mean, deviation), -_MAX_DEVIATIONS, _MAX_DEVIATIONS)
     # The two branches of |z| by hand: the derivative of abs is zero at zero, that of T is not.
     sign = ops.cast(ops.where(z < 0, -1.0, 1.0), w.dtype)
     tail = log_erfc(z * sign / math.sqrt(2.0))
@@ -140,16 +132,23 @@ def laplace_to_gaussian(inputs: Any, mean: Any = None, deviation: Any = None) ->
         - Takes the place of the binned sharing of [You et al., 2022, ShiftAddNAS](
         https://arxiv.org/abs/2205.08119), section 4.2; see `binned_gain` for that form.
     """
-    w = plain_tensor(inputs)
-    if mean is None:
-        mean = ops.mean(w)
-    if deviation is None:
-        deviation = ops.std(w)
-    mean = ops.stop_gradient(ops.cast(mean, w.dtype))
-    deviation = ops.stop_gradient(ops.cast(deviation, w.dtype))
-    spread = deviation > 0
-    distance = ops.where(spread, (w - mean) / ops.where(spread, deviation, 1.0), 0.0)
+    w, mean, deviation = _moments(inputs, mean, deviation)
+    distance = _standardized(w, mean, deviation)
     # The two branches of |distance| by hand: the derivative of abs is zero at zero.
     sign = ops.cast(ops.where(distance < 0, -1.0, 1.0), w.dtype)
     scales = ops.minimum(distance * sign * math.sqrt(2.0), _MAX_SCALES)
     return ops.cast(sign * math.sqrt(2.0) * ops.erfinv(-ops.expm1(-scales)), w.dtype)
+
+
+def _moments(inputs: Any, mean: Any, deviation: Any) -> tuple[Any, Any, Any]:
+    """The inputs, and their mean and deviation where none are given, as constants."""
+    w = plain_tensor(inputs)
+    mean = ops.mean(w) if mean is None else mean
+    deviation = ops.std(w) if deviation is None else deviation
+    constants = (ops.stop_gradient(ops.cast(value, w.dtype)) for value in (mean, deviation))
+    return (w, *constants)
+
+
+def _standardized(w: Any, mean: Any, deviation: Any) -> Any:
+    spread = deviation > 0
+    return ops.where(spread, (w - mean) / ops.where(spread, deviation, 1.0), 0.0)

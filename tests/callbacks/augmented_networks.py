@@ -18,17 +18,20 @@ DEPTHWISE = {
 }
 
 
-def tiny(operator: str = "adder") -> keras.Model:
-    """A convolution, a block with a depthwise layer and a residual connection, a classifier."""
+def tiny(operator: str = "adder", factor: int = 1) -> keras.Model:
+    """A convolution, a block with a depthwise layer and a residual connection, a classifier.
+
+    With a factor it is the wide network around the tiny one.
+    """
     normalize = keras.layers.BatchNormalization
     inputs = keras.Input((6, 6, 2))
-    x = keras.layers.Conv2D(4, 3, padding="same", name="stem")(inputs)
+    x = keras.layers.Conv2D(4 * factor, 3, padding="same", name="stem")(inputs)
     x = keras.layers.ReLU()(normalize(name="stem_norm")(x))
-    y = CONV[operator](6, 1, use_bias=False, name="expand")(x)
+    y = CONV[operator](6 * factor, 1, use_bias=False, name="expand")(x)
     y = keras.layers.ReLU()(normalize(name="expand_norm")(y))
     y = DEPTHWISE[operator](3, padding="same", use_bias=False, name="depthwise")(y)
     y = keras.layers.ReLU()(normalize(name="depthwise_norm")(y))
-    y = CONV[operator](4, 1, use_bias=False, name="project")(y)
+    y = CONV[operator](4 * factor, 1, use_bias=False, name="project")(y)
     y = normalize(name="project_norm")(y)
     x = keras.layers.Add()([x, y])
     x = keras.layers.GlobalAveragePooling2D()(x)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from augmented_networks import CONV, DEPTHWISE, LOSS, gradients, run, tiny, values
+from augmented_networks import LOSS, gradients, run, tiny, values
 
 import keras_shiftadd as ksa
 
@@ -14,23 +14,6 @@ WIDTH = 2.0
 def data(rng):
     """Samples of three classes."""
     return rng.normal(size=(16, 6, 6, 2)).astype("float32"), rng.integers(0, 3, 16)
-
-
-def wide_by_hand(operator: str) -> keras.Model:
-    """The network `tiny` with twice the channels, out of ordinary layers."""
-    normalize = keras.layers.BatchNormalization
-    inputs = keras.Input((6, 6, 2))
-    x = keras.layers.Conv2D(8, 3, padding="same", name="stem")(inputs)
-    x = keras.layers.ReLU()(normalize(name="stem_norm")(x))
-    y = CONV[operator](12, 1, use_bias=False, name="expand")(x)
-    y = keras.layers.ReLU()(normalize(name="expand_norm")(y))
-    y = DEPTHWISE[operator](3, padding="same", use_bias=False, name="depthwise")(y)
-    y = keras.layers.ReLU()(normalize(name="depthwise_norm")(y))
-    y = CONV[operator](8, 1, use_bias=False, name="project")(y)
-    y = normalize(name="project_norm")(y)
-    x = keras.layers.Add()([x, y])
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, keras.layers.Dense(3, name="classes")(x))
 
 
 def extras(augmented) -> dict[str, np.ndarray]:
@@ -91,7 +74,7 @@ CASES = [
 def test_the_wide_network_is_the_one_built_by_hand(operator, arguments, made_of, data, rng):
     augmented = ksa.callbacks.Augmented(tiny(operator), widths=(WIDTH,), **arguments)
     spread_extras(augmented, rng)
-    wide = wide_by_hand(made_of)
+    wide = tiny(made_of, factor=2)
     set_weights_by_hand(wide, augmented)
     expected = run(lambda x: wide(x, training=True), data[0])
     found = run(augmented, data[0])
@@ -106,7 +89,7 @@ def test_its_gradients_are_those_of_the_one_built_by_hand(operator, arguments, m
         layer.gradient_scale = None
     augmented = ksa.callbacks.Augmented(model, widths=(WIDTH,), **arguments)
     spread_extras(augmented, rng)
-    wide = wide_by_hand(made_of)
+    wide = tiny(made_of, factor=2)
     for layer in wide.layers:
         layer.gradient_scale = None
     set_weights_by_hand(wide, augmented)

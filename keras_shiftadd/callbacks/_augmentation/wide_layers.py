@@ -130,15 +130,13 @@ class WideKernelLayer:
             outputs = operate(layer, inputs, self._kernel(tiny_kernel(layer), widths), weight)
         else:
             outputs = self._mixed(inputs, widths)
-        axis = channel_axis(layer)
         if layer.bias is not None:
-            bias = ops.convert_to_tensor(layer.bias)
-            if self._bias is not None:
-                extra = self._select(self._bias, 0, self.layout, widths)
-                bias = wide_tensors.widened(bias, extra, 0, self.layout, widths)
             shape = [1] * len(outputs.shape)
-            shape[axis] = bias.shape[0]
-            outputs = outputs + ops.cast(ops.reshape(bias, shape), outputs.dtype)
+            shape[channel_axis(layer)] = -1
+            bias = wide_tensors.channel_vector(
+                layer.bias, self._bias, self.layout, widths, self._widest, shape
+            )
+            outputs = outputs + ops.cast(bias, outputs.dtype)
         return outputs if layer.activation is None else layer.activation(outputs)
 
     def _select(self, extra: Any, axis: int, layout: Layout, widths: Widths) -> Any:
@@ -204,22 +202,16 @@ class WideNormalization:
         )
         outputs = (tensor - mean) * ops.rsqrt(variance + self.layer.epsilon)
         own = [v for v in (self.layer.gamma, self.layer.beta) if v is not None]
-        extras = self.variables or [None] * len(own)
         shape = [1] * rank
         shape[axis] = -1
-        weights = []
-        for variable, extra in zip(own, extras, strict=True):
-            weight = ops.convert_to_tensor(variable)
-            if extra is not None:
-                extra = wide_tensors.active(
-                    ops.convert_to_tensor(extra), 0, self.layout, widths, self._widest
-                )
-                weight = wide_tensors.widened(weight, extra, 0, self.layout, widths)
-            weights.append(ops.cast(ops.reshape(weight, shape), "float32"))
+        weights = [
+            wide_tensors.channel_vector(v, extra, self.layout, widths, self._widest, shape)
+            for v, extra in zip(own, self.variables or [None] * len(own), strict=True)
+        ]
         if self.layer.scale:
-            outputs = outputs * weights.pop(0)
+            outputs = outputs * ops.cast(weights[0], "float32")
         if self.layer.center:
-            outputs = outputs + weights.pop(0)
+            outputs = outputs + ops.cast(weights[-1], "float32")
         return ops.cast(outputs, self.layer.compute_dtype)
 
 

@@ -56,9 +56,7 @@ class WideNetwork:
                 f"'{model.name}', where none can:\n{self.describe()}"
             )
         self.configurations = self._draw(widths, expansions, seed)
-        self._widest = Widths(
-            {g: max(of[g] for of in self.configurations) for g in self.widened}
-        )
+        self._widest = Widths({g: max(of[g] for of in self.configurations) for g in self.widened})
         self.wide_layers = walk.wide_layers
         for i, layer in enumerate(self.wide_layers):
             layer.build(self._widest, seed + 2 * i)

@@ -56,6 +56,26 @@ def widened(own: Any, extra: Any, axis: int, layout: Layout, widths: Widths) -> 
     return joined(parts, axis)
 
 
+def channel_vector(
+    own: Any, extra: Any, layout: Layout, widths: Widths, widest: Widths, shape: list[int]
+) -> Any:
+    """A number for each channel, such as a bias.
+
+    Args:
+        own: variable of the tiny network.
+        extra: variable of the widest network; None where channels keep their number.
+        layout: the groups of channels.
+        widths: how many of each group are in use.
+        widest: how many there are.
+        shape: what the vector is reshaped to.
+    """
+    vector = ops.convert_to_tensor(own)
+    if extra is not None:
+        extra = active(ops.convert_to_tensor(extra), 0, layout, widths, widest)
+        vector = widened(vector, extra, 0, layout, widths)
+    return ops.reshape(vector, shape)
+
+
 def joined(parts: list[Any], axis: int) -> Any:
     """Concatenates, if there is more than one."""
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=axis)

@@ -57,6 +57,9 @@ class HybridOracle(DurableOracle):
             mutations. `None` means 0.5 for `"evolution"`, 0 for `"regularized_evolution"`.
         restart_share: Float, share of random architectures after the first population. `None`
             means 0.2 for `"evolution"`, 0 for `"regularized_evolution"`.
+        single_operator_share: Float, share of the first population that has one operator in all
+            blocks that offer it. Among uniform draws such networks are rare, and a search that
+            has not seen them may end below them. `None` means 0.5, and 0 for `"random"`.
         seed: Integer. `None` draws one.
         trial_timeout: Float, seconds of silence after which a worker counts as dead and its trial
             goes to another. `None` means 60 for workers that send signs of life while they run a
@@ -99,6 +102,7 @@ class HybridOracle(DurableOracle):
         mutation_probability: float = 0.2,
         crossover_share: float | None = None,
         restart_share: float | None = None,
+        single_operator_share: float | None = None,
         seed: int | None = None,
         trial_timeout: float | None = None,
         max_retries_per_trial: int = 0,
@@ -122,6 +126,7 @@ class HybridOracle(DurableOracle):
             mutation_probability,
             crossover_share,
             restart_share,
+            single_operator_share,
         )
         self.space = space
         self.budget = budget

@@ -307,16 +307,21 @@ class HybridSpace:
 
     # Moves of a search.
 
-    def sample(self, rng: random.Random) -> Architecture:
+    def sample(self, rng: random.Random, operator: str | None = None) -> Architecture:
         """Draws an architecture, each choice uniformly.
 
         Args:
             rng: `random.Random`.
+            operator: An operator for all blocks that offer it, or `None`.
 
         Returns:
             An architecture.
         """
-        return self._finish({}, lambda gene: rng.choice(gene.choices), rng)
+
+        def choose(gene: Gene) -> Value:
+            return operator if operator in gene.choices else rng.choice(gene.choices)
+
+        return self._finish({}, choose, rng)
 
     def extreme(self, rng: random.Random, largest: bool) -> Architecture:
         """The largest or the smallest network.

@@ -70,6 +70,20 @@ class TestProposals:
         assert origins(oracle)[:10] == ["random"] * 10
         assert set(origins(oracle)[10:]) == {"restart", "mutation", "crossover"}
 
+    def test_the_first_population_holds_networks_of_one_operator(self, make):
+        oracle = make(max_trials=10, single_operator_share=1.0, budget=None)
+        run(oracle)
+        used = [
+            {
+                block["operator"]
+                for stage in record["architecture"]["stages"]
+                for block in stage["blocks"]
+            }
+            for record in oracle.history()
+        ]
+        assert all(len(operators) == 1 for operators in used)
+        assert len(set.union(*used)) > 1
+
     def test_shares_of_restarts_and_crossovers(self, make):
         oracle = make(max_trials=250, num_parents=10, restart_share=0.4, crossover_share=0.25)
         # All scores are equal, so that parents stay different.
@@ -169,7 +183,7 @@ class TestProposals:
     def test_an_error_in_the_space_ends_the_search_and_leaves_no_lock(self, make, monkeypatch):
         oracle = make()
 
-        def sample(rng):
+        def sample(rng, operator=None):
             raise ArithmeticError("no dice")
 
         monkeypatch.setattr(oracle.space, "sample", sample)
@@ -289,6 +303,7 @@ class TestArguments:
             ("mutation_probability", 1.5),
             ("crossover_share", -0.1),
             ("restart_share", "much"),
+            ("single_operator_share", 2),
             ("max_trials", 0),
             ("trial_timeout", 0),
             ("max_consecutive_failed_trials", 0),

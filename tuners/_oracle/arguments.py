@@ -14,6 +14,7 @@ def check_strategy(
     mutation_probability: float,
     crossover_share: float | None,
     restart_share: float | None,
+    single_operator_share: float | None,
 ) -> Strategy:
     """The strategy, with the defaults of the method where an argument is None."""
     aging = method == "regularized_evolution"
@@ -26,6 +27,11 @@ def check_strategy(
         check_share("mutation_probability", mutation_probability),
         check_share("crossover_share", crossover_share, default=0.0 if aging else 0.5),
         check_share("restart_share", restart_share, default=0.0 if aging else 0.2),
+        check_share(
+            "single_operator_share",
+            single_operator_share,
+            default=0.0 if method == "random" else 0.5,
+        ),
     )
     check_choice("parent_selection", strategy.parent_selection, PARENT_SELECTIONS)
     if num_parents > population_size:

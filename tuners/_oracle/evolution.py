@@ -46,6 +46,7 @@ class Strategy:
         mutation_probability: probability that a choice of a mutated architecture is drawn anew.
         crossover_share: share of crossovers among children.
         restart_share: share of random architectures after the first population.
+        single_operator_share: share of the first population with one operator throughout.
     """
 
     method: str
@@ -56,6 +57,7 @@ class Strategy:
     mutation_probability: float
     crossover_share: float
     restart_share: float
+    single_operator_share: float
 
     def population(self, results: Sequence[Result]) -> list[Result]:
         """The members, best first.
@@ -95,7 +97,9 @@ class Strategy:
                     yield self._child(space, pool, origin, rng)
                 origin = "restart"
         while True:
-            yield Candidate(space.sample(rng), origin)
+            single = origin == "random" and rng.random() < self.single_operator_share
+            operator = rng.choice(space.operators) if single else None
+            yield Candidate(space.sample(rng, operator), origin)
 
     def _origin(self, parents: int, rng: random.Random) -> str:
         if rng.random() < self.restart_share:

@@ -38,7 +38,7 @@ def run_to_the_end(oracle, folder):
 )
 def test_every_one_of_10_000_proposals_keeps_the_budget(budget, method, draws):
     space = space_of_two_stages()
-    strategy = check_strategy(method, 40, 10, None, 5, 0.2, 0.5, 0.2)
+    strategy = check_strategy(method, 40, 10, None, 5, 0.2, 0.5, 0.2, 0.5)
     proposals = Proposals(space, budget, strategy)
     results, origins = [], set()
     for i in range(draws):

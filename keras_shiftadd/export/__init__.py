@@ -3,11 +3,11 @@
 Nothing here needs TensorFlow; `ai-edge-litert` is imported when it is first used.
 """
 
-from keras_shiftadd.export._audit import audit
-from keras_shiftadd.export._audit_report import AuditedOperator, AuditReport
+from keras_shiftadd.export._audit.audit import audit
+from keras_shiftadd.export._audit.audit_report import AuditedOperator, AuditReport
 from keras_shiftadd.export._errors import MultiplicationFound, UnsupportedLayerError
 from keras_shiftadd.export._export_report import ExportReport
-from keras_shiftadd.export._interpreter import RUNTIMES, Interpreter, TensorDetails
+from keras_shiftadd.export._runtime.interpreter import RUNTIMES, Interpreter, TensorDetails
 from keras_shiftadd.export._to_tflite import to_tflite
 
 __all__ = [

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_shiftadd.export._audit_report import AuditReport
+from keras_shiftadd.export._audit.audit_report import AuditReport
 
 
 @dataclass(frozen=True)

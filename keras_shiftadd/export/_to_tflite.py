@@ -16,13 +16,13 @@ from keras_shiftadd.export._arguments import (
     check_samples,
     check_target,
 )
-from keras_shiftadd.export._audit import audit
-from keras_shiftadd.export._calibration import batches, calibrate
-from keras_shiftadd.export._compile import compile_nodes
+from keras_shiftadd.export._audit.audit import audit
+from keras_shiftadd.export._builtin.compile import compile_nodes
 from keras_shiftadd.export._export_report import ExportReport
-from keras_shiftadd.export._graph import read_graph
 from keras_shiftadd.export._imports import litert_interpreter, litert_schema
-from keras_shiftadd.export._interpreter import Interpreter
+from keras_shiftadd.export._model.calibration import batches, calibrate
+from keras_shiftadd.export._model.graph import read_graph
+from keras_shiftadd.export._runtime.interpreter import Interpreter
 
 _SECONDS_BETWEEN_LINES = 5.0
 _CHUNK = 16

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from keras_shiftadd.export._audit.operator_costs import MULTIPLIES, SCALES, UNKNOWN
 from keras_shiftadd.export._errors import MultiplicationFound
-from keras_shiftadd.export._operator_costs import MULTIPLIES, SCALES, UNKNOWN
 
 _SHOWN = 5
 

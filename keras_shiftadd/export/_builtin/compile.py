@@ -4,13 +4,9 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from keras_shiftadd.export import _known_layers as known
-from keras_shiftadd.export._calibration import Range
-from keras_shiftadd.export._graph import Node
-from keras_shiftadd.export._plan import Step, plan
-from keras_shiftadd.export._write_adder import write_adder
-from keras_shiftadd.export._write_kernels import write_kernel
-from keras_shiftadd.export._write_simple import (
+from keras_shiftadd.export._builtin.write_adder import write_adder
+from keras_shiftadd.export._builtin.write_kernels import write_kernel
+from keras_shiftadd.export._builtin.write_simple import (
     write_activation,
     write_concatenate,
     write_elementwise,
@@ -20,7 +16,11 @@ from keras_shiftadd.export._write_simple import (
     write_pooling,
     write_shape,
 )
-from keras_shiftadd.export._writer import Writer
+from keras_shiftadd.export._builtin.writer import Writer
+from keras_shiftadd.export._model import known_layers as known
+from keras_shiftadd.export._model.calibration import Range
+from keras_shiftadd.export._model.graph import Node
+from keras_shiftadd.export._model.plan import Step, plan
 
 _WRITERS: tuple[tuple[tuple[type, ...], Callable[[Writer, Step], None]], ...] = (
     (known.AFFINE, write_normalization),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_shiftadd.export._file_graph import FileOperator
+from keras_shiftadd.export._tflite.file_graph import FileOperator
 
 # Kinds of operators, from harmless to not known.
 FREE = "free"

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from keras_shiftadd import layers as ours
-from keras_shiftadd.export._known_layers import KERNEL, TRAINING_ONLY, activation_name
+from keras_shiftadd.export._model.known_layers import KERNEL, TRAINING_ONLY, activation_name
 
 _SEPARABLE = {
     keras.layers.SeparableConv1D: (keras.layers.DepthwiseConv1D, keras.layers.Conv1D),

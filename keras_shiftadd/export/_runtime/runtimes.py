@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from keras_shiftadd.export._imports import litert_interpreter, require
-from keras_shiftadd.export._native_output import captured_stderr
+from keras_shiftadd.export._runtime.native_output import captured_stderr
 
 _FIRST_ARENA = 4 << 20
 _LARGEST_ARENA = 1 << 30

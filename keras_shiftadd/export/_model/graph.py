@@ -9,8 +9,8 @@ import keras
 
 from keras_shiftadd._model_graph import has_graph, run_graph
 from keras_shiftadd.export._errors import UnsupportedLayerError
-from keras_shiftadd.export._known_layers import check_layer
-from keras_shiftadd.export._split_layers import split_layer
+from keras_shiftadd.export._model.known_layers import check_layer
+from keras_shiftadd.export._model.split_layers import split_layer
 
 
 @dataclass(eq=False)

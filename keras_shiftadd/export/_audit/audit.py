@@ -4,12 +4,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_shiftadd.export import _operator_costs as costs
-from keras_shiftadd.export._audit_file import parse_model, read_model_file
-from keras_shiftadd.export._audit_report import AuditedOperator, AuditReport
-from keras_shiftadd.export._file_graph import FileOperator, read_operators
-from keras_shiftadd.export._hidden_products import is_summed_over_channels
+from keras_shiftadd.export._audit import operator_costs as costs
+from keras_shiftadd.export._audit.audit_report import AuditedOperator, AuditReport
+from keras_shiftadd.export._audit.hidden_products import is_summed_over_channels
 from keras_shiftadd.export._imports import litert_schema
+from keras_shiftadd.export._tflite.file_graph import FileOperator, read_operators
+from keras_shiftadd.export._tflite.model_file import parse_model, read_model_file
 
 
 def audit(path: str | os.PathLike[str]) -> AuditReport:

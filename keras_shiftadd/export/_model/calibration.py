@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_shiftadd.export._graph import Node
+from keras_shiftadd.export._model.graph import Node
 
 _BATCH = 32
 

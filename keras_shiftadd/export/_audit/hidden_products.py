@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from keras_shiftadd.export._file_graph import FileOperator
+from keras_shiftadd.export._tflite.file_graph import FileOperator
 
 # What passes numbers on, at most with a constant added.
 _PASSING = (

@@ -6,11 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_shiftadd.export._calibration import Range
-from keras_shiftadd.export._known_layers import DENSE, DEPTHWISE, operator
-from keras_shiftadd.export._plan import Step
+from keras_shiftadd.export._builtin.writer import Value, Writer
+from keras_shiftadd.export._model.calibration import Range
+from keras_shiftadd.export._model.known_layers import DENSE, DEPTHWISE, operator
+from keras_shiftadd.export._model.plan import Step
 from keras_shiftadd.export._quantization import Quantization, quantize_kernel
-from keras_shiftadd.export._writer import Value, Writer
 
 
 def kernel_of(layer: Any) -> np.ndarray:

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from keras_shiftadd.export._errors import UnsupportedLayerError
-from keras_shiftadd.export._graph import Node
-from keras_shiftadd.export._known_layers import (
+from keras_shiftadd.export._model.graph import Node
+from keras_shiftadd.export._model.known_layers import (
     AFFINE,
     ARITHMETIC,
     KERNEL,

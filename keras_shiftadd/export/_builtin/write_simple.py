@@ -5,12 +5,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_shiftadd.export._builtin.write_affine import write_affine
+from keras_shiftadd.export._builtin.writer import Value, Writer
 from keras_shiftadd.export._errors import UnsupportedLayerError
-from keras_shiftadd.export._known_layers import activation_name
-from keras_shiftadd.export._plan import Step
+from keras_shiftadd.export._model.known_layers import activation_name
+from keras_shiftadd.export._model.plan import Step
 from keras_shiftadd.export._quantization import Quantization
-from keras_shiftadd.export._write_affine import write_affine
-from keras_shiftadd.export._writer import Value, Writer
 
 # The runtimes require these output ranges.
 _SIGMOID = Quantization(1 / 256, -128)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from keras_shiftadd.export._calibration import Range
-from keras_shiftadd.export._plan import Affine
+from keras_shiftadd.export._builtin.writer import Value, Writer
+from keras_shiftadd.export._model.calibration import Range
+from keras_shiftadd.export._model.plan import Affine
 from keras_shiftadd.export._quantization import Quantization
-from keras_shiftadd.export._writer import Value, Writer
 
 
 def write_affine(

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_shiftadd.export._audit_file import read_model_file
 from keras_shiftadd.export._quantization import Quantization
-from keras_shiftadd.export._runtimes import LiteRtRuntime, MicroRuntime, Runtime
+from keras_shiftadd.export._runtime.runtimes import LiteRtRuntime, MicroRuntime, Runtime
+from keras_shiftadd.export._tflite.model_file import read_model_file
 
 RUNTIMES = ("litert", "tflite-micro")
 

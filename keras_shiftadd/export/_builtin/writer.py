@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_shiftadd.export._calibration import Range
-from keras_shiftadd.export._flatbuffer import FlatModel
-from keras_shiftadd.export._graph import Node
+from keras_shiftadd.export._model.calibration import Range
+from keras_shiftadd.export._model.graph import Node
 from keras_shiftadd.export._quantization import Quantization, constant_quantization
+from keras_shiftadd.export._tflite.flatbuffer import FlatModel
 
 # tflite-micro's CONCATENATION takes no more inputs than this.
 _MOST_CONCATENATED = 10

@@ -1,0 +1,1 @@
+"""Lists what a .tflite file computes."""

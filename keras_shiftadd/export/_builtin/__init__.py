@@ -1,0 +1,1 @@
+"""Writes steps as builtin operators of a .tflite file."""

@@ -119,6 +119,8 @@ setup(
     package_data={
         "keras_shiftadd": ["py.typed"],
         "keras_shiftadd.custom_ops": [
+            "micro/*.c",
+            "micro/*.h",
             "kernels/*.h",
             "kernels/*.cc",
             "bindings/*.h",

@@ -1,0 +1,1 @@
+"""C source for microcontrollers: layouts of weights, kernels, and the generator."""

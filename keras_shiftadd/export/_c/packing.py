@@ -1,0 +1,87 @@
+"""Layouts of weights of custom_ops/micro/shiftadd_micro.h that every core reads."""
+
+import numpy as np
+
+Kernel = np.ndarray  # int8 (rows, columns, channels // groups, filters)
+
+
+def by_filter(kernel: Kernel) -> np.ndarray:
+    """The weights of a filter one after the other: int8 `(filters, window)`.
+
+    Args:
+        kernel: int8 array `(rows, columns, channels // groups, filters)`.
+
+    Returns:
+        int8 array; the window runs over rows, columns and channels, the last fastest.
+    """
+    return np.ascontiguousarray(kernel.reshape(-1, kernel.shape[-1]).T)
+
+
+def raw(kernel: Kernel) -> np.ndarray:
+    """The layout "raw": `by_filter`, flat."""
+    return by_filter(kernel).ravel()
+
+
+def exponents(weights: np.ndarray) -> np.ndarray:
+    """The exponents of powers of two, and -1 for 0.
+
+    Args:
+        weights: int8 array of 0 and plus or minus powers of two from 1 to 64.
+
+    Returns:
+        int8 array of the same shape.
+
+    Raises:
+        ValueError: Another number is among them.
+    """
+    magnitude = np.abs(weights.astype(np.int16))
+    result = np.full(weights.shape, -1, np.int8)
+    for exponent in range(7):
+        result[magnitude == 1 << exponent] = exponent
+    if np.any((result < 0) & (magnitude != 0)):
+        bad = weights[(result < 0) & (magnitude != 0)].flat[0]
+        raise ValueError(
+            "The kernel of a shift layer must be 0 or plus or minus a power of two from 1 to 64. "
+            f"Received: {bad}"
+        )
+    return result
+
+
+def codes(kernel: Kernel) -> np.ndarray:
+    """The layout "codes": 4 bits a weight, the low half of a byte first.
+
+    0 stands for 0, `1 + e` for `2 ** e` and `9 + e` for `-(2 ** e)`. Each filter starts on a byte.
+
+    Args:
+        kernel: int8 array `(rows, columns, channels // groups, filters)` of a shift layer.
+
+    Returns:
+        uint8 array.
+
+    Raises:
+        ValueError: A weight is no power of two.
+    """
+    weights = by_filter(kernel)
+    code = exponents(weights).astype(np.int16) + 1
+    code[weights < 0] += 8
+    if code.shape[1] % 2:
+        code = np.pad(code, ((0, 0), (0, 1)))
+    return (code[:, 0::2] | code[:, 1::2] << 4).astype(np.uint8).ravel()
+
+
+def from_codes(packed: np.ndarray, shape: tuple[int, int, int, int]) -> Kernel:
+    """The kernel that `codes` packed.
+
+    Args:
+        packed: uint8 array.
+        shape: `(rows, columns, channels // groups, filters)`.
+
+    Returns:
+        int8 array of that shape.
+    """
+    window, filters = int(np.prod(shape[:-1])), shape[-1]
+    halves = packed.reshape(filters, -1)
+    code = np.stack([halves & 15, halves >> 4], axis=-1).reshape(filters, -1)[:, :window]
+    magnitude = np.where(code == 0, 0, 1 << (((code.astype(np.int16) - 1) & 7) & 31))
+    weights = np.where(code > 8, -magnitude, magnitude).astype(np.int8)
+    return np.ascontiguousarray(weights.T).reshape(shape)

@@ -1,12 +1,14 @@
 """NumPy references of the integer operators: the equations of docs/integer_ops.md, exact.
 
-Nothing here is fast. Sums and products are taken in 64 bits.
+Sums and products are taken in 64 bits.
 """
 
 from typing import Any, Literal
 
 import numpy as np
 
+from keras_shiftadd.export._integer.convolution import convolution_sums
+from keras_shiftadd.export._integer.requantize import multiply
 from keras_shiftadd.testing.reference import _Taps
 
 Array = Any
@@ -35,11 +37,8 @@ def requantize(
     Returns:
         Array of int8, of the shape of `sums`.
     """
-    shift = np.asarray(shift, "int64")
-    product = (np.asarray(sums, "int64") + np.asarray(bias, "int64")) * np.asarray(
-        multiplier, "int64"
-    )
-    rounded = (product + (np.int64(1) << (shift - 1))) >> shift
+    total = np.asarray(sums, "int64") + np.asarray(bias, "int64")
+    rounded = multiply(total, multiplier, shift, "single")
     return np.clip(rounded + output_zero, low, high).astype("int8")
 
 
@@ -144,17 +143,24 @@ def conv_sums(
     Returns:
         Array of int64 `(batch, *output_sizes, filters)`.
     """
-    x, w = np.asarray(x, "int64"), np.asarray(kernel, "int64")
+    x, w = np.asarray(x, "int8"), np.asarray(kernel, "int8")
     *size, channels, filters = w.shape
     taps = _Taps(x.shape, tuple(size), strides, padding, dilation_rate)
-    groups = x.shape[-1] // channels
-    w = w.reshape(-1, channels, groups, filters // groups).transpose(0, 2, 1, 3)
-    padded = np.pad(x, taps.pads, constant_values=input_zero)
-    y: Array = 0
-    for position, w_tap in zip(taps.slices, w, strict=True):
-        read = padded[position].reshape(*padded[position].shape[:-1], groups, channels)
-        if operator == "adder":
-            y = y - np.abs(read[..., None] - w_tap).sum(-2)
-        else:
-            y = y + np.einsum("...gc,gcf->...gf", read - input_zero, w_tap)
-    return y.reshape(*y.shape[:-2], filters)
+    # A sequence is an image of one row.
+    one = [1] * (2 - len(size))
+    sums = convolution_sums(
+        operator,
+        x.reshape(len(x), *one, *x.shape[1:]),
+        w.reshape(*one, *size, channels, filters),
+        input_zero,
+        x.shape[-1] // channels,
+        _pair(strides, len(size)),
+        _pair(dilation_rate, len(size)),
+        [(0, 0)] * len(one) + taps.pads[1:-1],
+    )
+    return sums.reshape(len(x), *taps.outputs, filters)
+
+
+def _pair(value: int | tuple[int, ...], rank: int) -> tuple[int, int]:
+    values = (value,) * rank if isinstance(value, int) else tuple(value)
+    return (1, values[0]) if rank == 1 else (values[0], values[1])

@@ -22,9 +22,10 @@ class Requantization:
         shift: int32 array of the same shape, 1 to 62.
         zero_point: Of the output, -128 to 127.
         rounding: `"single"` rounds the exact product of 64 bits once, halves towards plus
-            infinity. `"double"` is that of TFLite's builtin operators: with `M` from 2**30 to
-            2**31 - 1, first the high half of the doubled product, then the rest of the shift,
-            halves away from zero each time.
+            infinity. `"double"` is that of TFLite's builtin operators: first the high half of
+            the doubled product (`>> 31`), halves towards plus infinity, then the other
+            `shift - 31` bits, halves away from zero. Where the shift is below 31, the sum is
+            shifted left by `31 - shift` before the product instead.
         low: The least output; at least -128.
         high: The largest output; at most 127.
     """

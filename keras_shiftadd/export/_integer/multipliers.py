@@ -1,0 +1,87 @@
+"""Real factors as an integer multiplier and a shift."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+_LARGEST = 2**31
+_LONGEST_SHIFT = 62
+
+
+def finest_multiplier(factor: float) -> tuple[int, int]:
+    """The multiplier below 2**31 in magnitude with the largest shift up to 62.
+
+    Args:
+        factor: Any finite number below 2**30 in magnitude.
+
+    Returns:
+        The multiplier, of the sign of the factor, and the shift.
+    """
+    if factor == 0.0:
+        return 0, 31
+    exponent = math.frexp(factor)[1]  # 0.5 <= |factor| / 2 ** exponent < 1
+    shift = min(31 - exponent, _LONGEST_SHIFT)
+    multiplier = round(factor * 2.0**shift)
+    if abs(multiplier) == _LARGEST:  # rounded up to a power of two
+        multiplier, shift = multiplier // 2, shift - 1
+    return _checked(factor, multiplier, shift)
+
+
+def fast_multiplier(factor: float) -> tuple[int, int]:
+    """As `finest_multiplier`, but with a shift of 32 where the factor is below one half.
+
+    Processors with a multiplication that keeps the high word need no shift then.
+    """
+    multiplier = round(factor * 2.0**32)
+    if abs(multiplier) < _LARGEST:
+        return multiplier, 32
+    return finest_multiplier(factor)
+
+
+def tflite_multiplier(factor: float) -> tuple[int, int]:
+    """The multiplier from 2**30 to 2**31 - 1 that TFLite's runtimes derive from scales.
+
+    Args:
+        factor: A number that is not negative.
+
+    Returns:
+        The multiplier and the shift; 0 and 31 for a factor that the runtimes take for zero.
+    """
+    if factor == 0.0:
+        return 0, 31
+    fraction, exponent = math.frexp(factor)
+    multiplier = math.floor(fraction * _LARGEST + 0.5)
+    if multiplier == _LARGEST:
+        multiplier, exponent = multiplier // 2, exponent + 1
+    if exponent < -31:
+        return 0, 31
+    return _checked(factor, multiplier, 31 - exponent)
+
+
+def power_of_two_multiplier(factor: float) -> tuple[int, int]:
+    """The nearest power of two, as a multiplier of 1 or -1 and a shift.
+
+    A requantisation with it shifts and rounds; nothing is multiplied.
+    """
+    if factor == 0.0:
+        return 0, 31
+    return _checked(factor, int(math.copysign(1, factor)), -round(math.log2(abs(factor))))
+
+
+def multipliers(
+    factors: np.ndarray, choose: Callable[[float], tuple[int, int]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The multipliers and shifts of several factors, int32 arrays."""
+    pairs = [choose(float(factor)) for factor in np.ravel(factors)]
+    array = np.array(pairs, np.int32).reshape(-1, 2)
+    return array[:, 0], array[:, 1]
+
+
+def _checked(factor: float, multiplier: int, shift: int) -> tuple[int, int]:
+    if not 1 <= shift <= _LONGEST_SHIFT:
+        raise ValueError(
+            "A factor from sums to outputs must lie between 2**-62 and 2**30 in magnitude. "
+            f"Received: {factor:.6g}."
+        )
+    return multiplier, shift

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from keras_shiftadd.export._builtin.write_affine import write_affine
-from keras_shiftadd.export._builtin.write_kernels import bias_of, kernel_of, window_of
 from keras_shiftadd.export._builtin.writer import Value, Writer
 from keras_shiftadd.export._model.calibration import Range
+from keras_shiftadd.export._model.kernels import bias_of, kernel_of, window_of
 from keras_shiftadd.export._model.known_layers import DENSE, DEPTHWISE
 from keras_shiftadd.export._model.plan import Affine, Step
 from keras_shiftadd.export._quantization import Quantization, constant_quantization

@@ -26,7 +26,10 @@ class Range:
 
 
 def calibrate(
-    nodes: Sequence[Node], data: np.ndarray, progress: Callable[[int], None]
+    nodes: Sequence[Node],
+    data: np.ndarray,
+    progress: Callable[[int], None],
+    observe: Callable[[Node, np.ndarray], None] | None = None,
 ) -> tuple[dict[Node, Range], np.ndarray]:
     """Measures the range of every node's output.
 
@@ -34,6 +37,7 @@ def calibrate(
         nodes: The model's nodes in order of execution.
         data: float32 array of shape `(samples, ...)`.
         progress: Called with the number of samples done.
+        observe: Called with each node and its new values, batch after batch.
 
     Returns:
         The ranges, and the model's float predictions for `data`.
@@ -57,6 +61,8 @@ def calibrate(
                     f"Received: NaN or infinity behind layer '{node.name}'."
                 )
             ranges[node].include(values[node])
+            if observe is not None:
+                observe(node, values[node][:count])
         predictions.append(values[nodes[-1]][:count])
         done += count
         progress(done)

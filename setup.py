@@ -126,6 +126,7 @@ setup(
             "bindings/*.h",
             "bindings/*.cc",
         ],
+        "keras_shiftadd.export._simulate": ["freestanding/*"],
     },
     cmdclass={
         "bdist_wheel": bdist_wheel_with_ops,

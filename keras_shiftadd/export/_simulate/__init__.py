@@ -1,0 +1,1 @@
+"""Compiles C for a processor, runs it in an emulator, and counts the instructions."""

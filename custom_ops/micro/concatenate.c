@@ -1,5 +1,4 @@
-#include <string.h>
-
+#include "memory.h"
 #include "shiftadd_micro.h"
 
 void ksa_concatenate(const ksa_concatenate_params* p, const int8_t* x, int8_t* y) {

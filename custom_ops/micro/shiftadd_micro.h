@@ -1,5 +1,5 @@
 /* Int8 kernels of keras_shiftadd for microcontrollers: plain C99, no heap, no library but
- * <string.h>, no division of 64 bits. The equations are those of docs/integer_ops.md; every kernel
+ * memcpy and memset, no division of 64 bits. The equations are those of docs/integer_ops.md; every kernel
  * of an operator gives the same bits.
  *
  * Layout, everywhere: one sample, channels last, (rows, columns, channels); a sequence is an image

@@ -1,0 +1,166 @@
+"""The convolution kernels of custom_ops/micro: what each takes, needs and reads."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from keras_shiftadd.export._c import packing, packing_dsp
+from keras_shiftadd.export._integer.model import Tensor
+from keras_shiftadd.export._integer.operators import Convolution
+
+Feature = Literal["dsp"]
+
+
+@dataclass(frozen=True, eq=False)
+class Constants:
+    """What the pointers of `ksa_conv_params` point at; None is a null pointer.
+
+    Args:
+        weights: Array of bytes, aligned to 4 in memory.
+        bias: int32 array, or None.
+        multiplier: int32 array, or None.
+        shift: uint8 array, or None.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray | None
+    multiplier: np.ndarray | None
+    shift: np.ndarray | None
+
+    def items(self) -> list[tuple[str, np.ndarray]]:
+        """Those that there are, by name."""
+        arrays = vars(self)
+        return [(name, array) for name, array in arrays.items() if array is not None]
+
+    @property
+    def size(self) -> int:
+        """Bytes of flash."""
+        return sum(array.nbytes for _, array in self.items())
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A C function for convolutions.
+
+    Args:
+        name: Of the file without its ending, and of the function behind `ksa_`.
+        description: How it works, in words.
+        operators: Those that it computes.
+        refuses: Says why it does not take a convolution, or None if it does.
+        pack: Makes its constants from a convolution and the tensor that it reads.
+        scratch_bytes: How much scratch memory it needs.
+        feature: What the processor must have to run it fast; every kernel runs on all of them.
+    """
+
+    name: str
+    description: str
+    operators: frozenset[str]
+    refuses: Callable[[Convolution], str | None]
+    pack: Callable[[Convolution, Tensor], Constants]
+    scratch_bytes: Callable[[Convolution], int]
+    feature: Feature | None = None
+
+    @property
+    def function(self) -> str:
+        """Name of the C function."""
+        return f"ksa_{self.name}"
+
+    @property
+    def source(self) -> str:
+        """Name of the C file."""
+        return f"{self.name}.c"
+
+    def takes(self, convolution: Convolution) -> bool:
+        """Whether it computes a convolution."""
+        return convolution.operator in self.operators and self.refuses(convolution) is None
+
+
+def _all(convolution: Convolution) -> dict[str, np.ndarray]:
+    requantization = convolution.requantization
+    filters = convolution.bias.shape
+    return {
+        "bias": convolution.bias,
+        "multiplier": np.broadcast_to(requantization.multiplier, filters).astype(np.int32),
+        "shift": np.broadcast_to(requantization.shift, filters).astype(np.uint8),
+    }
+
+
+def _pack_raw(convolution: Convolution, source: Tensor) -> Constants:
+    return Constants(packing.raw(convolution.kernel), **_all(convolution))
+
+
+def _pack_codes(convolution: Convolution, source: Tensor) -> Constants:
+    return Constants(packing.codes(convolution.kernel), **_all(convolution))
+
+
+def _pack_dsp(convolution: Convolution, source: Tensor) -> Constants:
+    if convolution.operator == "adder":
+        weights = packing_dsp.adder_blocks(convolution)
+    else:
+        weights = packing_dsp.conv_blocks(convolution, source.quantization.zero_point)
+    if packing_dsp.requantizes_fast(convolution.requantization):
+        return Constants(weights, None, None, None)
+    return Constants(weights, **{**_all(convolution), "bias": None})
+
+
+def _takes_all(convolution: Convolution) -> None:
+    return None
+
+
+def _no_groups(convolution: Convolution) -> str | None:
+    return None if convolution.groups == 1 else "it takes no groups"
+
+
+def _no_scratch(convolution: Convolution) -> int:
+    return 0
+
+
+KERNELS: dict[str, Kernel] = {
+    kernel.name: kernel
+    for kernel in (
+        Kernel(
+            "conv",
+            "products, straight from the image",
+            frozenset({"conv", "shift"}),
+            _takes_all,
+            _pack_raw,
+            _no_scratch,
+        ),
+        Kernel(
+            "adder_conv",
+            "absolute differences, straight from the image",
+            frozenset({"adder"}),
+            _takes_all,
+            _pack_raw,
+            _no_scratch,
+        ),
+        Kernel(
+            "shift_conv",
+            "shifts by 4-bit codes, straight from the image",
+            frozenset({"shift"}),
+            _takes_all,
+            _pack_codes,
+            _no_scratch,
+        ),
+        Kernel(
+            "adder_conv_dsp",
+            "USADA8, two pixels times four channels",
+            frozenset({"adder"}),
+            _no_groups,
+            _pack_dsp,
+            packing_dsp.scratch_bytes,
+            feature="dsp",
+        ),
+        Kernel(
+            "conv_dsp",
+            "SMLAD, two pixels times four channels",
+            frozenset({"conv", "shift"}),
+            _no_groups,
+            _pack_dsp,
+            packing_dsp.scratch_bytes,
+            feature="dsp",
+        ),
+    )
+}

@@ -1,18 +1,14 @@
 """HybridSpace."""
 
-import contextlib
-import random
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
 import keras
-import keras_tuner
 
 from keras_shiftadd import ops
 from keras_shiftadd.cost import Budget, Cost
 from keras_shiftadd.tuners._space import networks
-from keras_shiftadd.tuners._space.architecture import to_architecture, to_values
 from keras_shiftadd.tuners._space.arguments import (
     check_gradient_scale,
     check_input_shape,
@@ -21,25 +17,16 @@ from keras_shiftadd.tuners._space.arguments import (
     resolutions,
 )
 from keras_shiftadd.tuners._space.costs import SpaceCosts
-from keras_shiftadd.tuners._space.genes import (
-    Architecture,
-    Gene,
-    Value,
-    Values,
-    block_name,
-    complete,
-    stage_name,
-)
+from keras_shiftadd.tuners._space.genes import Architecture, Gene, block_name, stage_name
+from keras_shiftadd.tuners._space.moves import Moves
 from keras_shiftadd.tuners._space.networks import BlockPlan, LayerOptions
 from keras_shiftadd.tuners._space.presets import PRESETS, Preset
 
 _PROJECTIONS = ("dense", "shift")
-# How often a mutation is drawn again where the repair of `total_depth` has undone it.
-_MUTATIONS = 50
 
 
 @keras.saving.register_keras_serializable(package="keras_shiftadd")
-class HybridSpace:
+class HybridSpace(Moves):
     """A space of networks whose blocks choose conv, shift, adder or attention.
 
     A network is a stem (a convolution), stages of blocks, and a head (pooling and a classifier).
@@ -200,234 +187,6 @@ class HybridSpace:
         strides = block == 0 and self.strides[stage] > 1
         return tuple(o for o in self.operators if o != "attention" or (late and not strides))
 
-    # Architectures and the values of KerasTuner.
-
-    def hyperparameters(self) -> keras_tuner.HyperParameters:
-        """The space as KerasTuner HyperParameters, with conditional scopes.
-
-        Returns:
-            `keras_tuner.HyperParameters`. A choice between one value is left out.
-        """
-        hp = keras_tuner.HyperParameters()
-        for gene in self.genes:
-            with _scopes(hp, gene, self._by_name):
-                if len(gene.choices) > 1:
-                    hp.Choice(gene.name, list(gene.choices))
-        return hp
-
-    def values(self, architecture: Architecture) -> Values:
-        """The values of KerasTuner's hyperparameters that make an architecture.
-
-        Args:
-            architecture: An architecture of this space.
-
-        Returns:
-            A dictionary from names to integers and strings; only what is active.
-
-        Raises:
-            ValueError: If it is no architecture of this space.
-        """
-        values = self._read(architecture)
-        return {k: v for k, v in values.items() if len(self._by_name[k].choices) > 1}
-
-    def architecture(
-        self, values: Mapping[str, Value] | keras_tuner.HyperParameters
-    ) -> Architecture:
-        """The architecture of KerasTuner values.
-
-        Args:
-            values: A dictionary of values, or HyperParameters. What is missing gets its first
-                choice; depths that do not add up to `total_depth` are changed in the last stages.
-
-        Returns:
-            The architecture.
-
-        Raises:
-            ValueError: If a value is not among its choices.
-        """
-        given = values.values if isinstance(values, keras_tuner.HyperParameters) else values
-        known = {name: value for name, value in given.items() if name in self._by_name}
-        return self._finish(known, lambda gene: gene.choices[0], rng=None)
-
-    def validate(self, architecture: Architecture) -> Architecture:
-        """Checks an architecture, which may have been edited by hand.
-
-        Args:
-            architecture: A dictionary; see the class.
-
-        Returns:
-            The same dictionary.
-
-        Raises:
-            ValueError: If it is no architecture of this space; the message names what does not fit.
-        """
-        self._read(architecture)
-        return architecture
-
-    def _read(self, architecture: Architecture) -> Values:
-        values = to_values(architecture, self._by_name, len(self.strides))
-        depth = sum(len(stage["blocks"]) for stage in architecture["stages"])
-        if self.total_depth not in (None, depth):
-            raise ValueError(
-                f"All stages together must have {self.total_depth} blocks (`total_depth`). "
-                f"Received: {depth}"
-            )
-        return values
-
-    def _finish(
-        self,
-        values: Mapping[str, Value],
-        choose: Callable[[Gene], Value],
-        rng: random.Random | None,
-        kept: Collection[str] = (),
-    ) -> Architecture:
-        """The architecture of some values; the others are chosen, total depth is repaired.
-
-        The repair changes depths that are not in `kept` where it can.
-        """
-        result = complete(self.genes, values, choose)
-        if self.total_depth is not None:
-            result = complete(self.genes, self._repair_depth(result, rng, kept), choose)
-        return self.validate(to_architecture(result, len(self.strides)))
-
-    def _repair_depth(
-        self, values: Values, rng: random.Random | None, kept: Collection[str]
-    ) -> Values:
-        result = dict(values)
-        while True:
-            depths = [int(result[f"{stage_name(i)}/depth"]) for i in range(len(self.depths))]
-            surplus = sum(depths) - (self.total_depth or 0)
-            if surplus == 0:
-                return result
-            step = -1 if surplus > 0 else 1
-            free = [i for i, depth in enumerate(depths) if depth + step in self.depths[i]]
-            free = [i for i in free if f"{stage_name(i)}/depth" not in kept] or free
-            stage = free[-1] if rng is None else rng.choice(free)
-            result[f"{stage_name(stage)}/depth"] = depths[stage] + step
-
-    # Moves of a search.
-
-    def sample(self, rng: random.Random, operator: str | None = None) -> Architecture:
-        """Draws an architecture, each choice uniformly.
-
-        Args:
-            rng: `random.Random`.
-            operator: An operator for all blocks that offer it, or `None`.
-
-        Returns:
-            An architecture.
-        """
-
-        def choose(gene: Gene) -> Value:
-            return operator if operator in gene.choices else rng.choice(gene.choices)
-
-        return self._finish({}, choose, rng)
-
-    def extreme(self, rng: random.Random, largest: bool) -> Architecture:
-        """The largest or the smallest network.
-
-        Args:
-            rng: `random.Random`, for the operators of the smallest one and where `total_depth`
-                leaves a choice.
-            largest: Whether it has all widths, depths, kernel sizes and expansions at their
-                largest and multiplies (the first operator) everywhere, or has them at their
-                smallest and random operators.
-
-        Returns:
-            An architecture.
-        """
-
-        def choose(gene: Gene) -> Value:
-            if isinstance(gene.choices[0], str):
-                return gene.choices[0] if largest else rng.choice(gene.choices)
-            wide = largest
-            if self.block == "bottleneck" and gene.name.endswith("expansion"):
-                wide = not largest  # the channels inside are divided by it
-            return gene.choices[-1 if wide else 0]
-
-        return self._finish({}, choose, rng)
-
-    def mutate(
-        self, architecture: Architecture, rng: random.Random, probability: float
-    ) -> Architecture:
-        """Draws some choices anew, at least one of them to another value.
-
-        Args:
-            architecture: An architecture of this space.
-            rng: `random.Random`.
-            probability: Float, for each choice.
-
-        Returns:
-            A new architecture.
-        """
-        before = self.values(architecture)
-        mutant = architecture
-        for _ in range(_MUTATIONS):
-            values = dict(before)
-            changed = {name for name in values if rng.random() < probability}
-            if values:
-                changed.add(rng.choice(sorted(values)))
-            for name in sorted(changed):
-                others = [c for c in self._by_name[name].choices if c != values[name]]
-                values[name] = rng.choice(others)
-            mutant = self._finish(values, lambda gene: rng.choice(gene.choices), rng, changed)
-            if mutant != architecture:
-                break
-        return mutant
-
-    def crossover(
-        self, first: Architecture, second: Architecture, rng: random.Random
-    ) -> Architecture:
-        """Takes each choice from one of two parents, and repairs what does not fit together.
-
-        Args:
-            first: An architecture of this space.
-            second: An architecture of this space.
-            rng: `random.Random`.
-
-        Returns:
-            A new architecture.
-        """
-        parents = [self.values(first), self.values(second)]
-        values = {}
-        for gene in self.genes:
-            offered = [parent[gene.name] for parent in parents if gene.name in parent]
-            if offered:
-                values[gene.name] = rng.choice(offered)
-        return self._finish(values, lambda gene: rng.choice(gene.choices), rng)
-
-    def shrink(
-        self, architecture: Architecture, rng: random.Random, budget: Budget
-    ) -> Architecture | None:
-        """Moves one random choice so that less of a budget is exceeded.
-
-        Args:
-            architecture: An architecture of this space.
-            rng: `random.Random`.
-            budget: `keras_shiftadd.cost.Budget`.
-
-        Returns:
-            A new architecture, or `None` where no single choice lowers the excess.
-        """
-        before = _excess(budget, self.cost(architecture, budget))
-        values = self.values(architecture)
-        for name in rng.sample(sorted(values), len(values)):
-            choices = self._by_name[name].choices
-            place = choices.index(values[name])
-            if isinstance(values[name], str):
-                others = [c for c in choices if c != values[name]]
-            else:
-                others = [*choices[max(place - 1, 0) : place], *choices[place + 1 : place + 2]]
-            for other in rng.sample(others, len(others)):
-                candidate = self._finish(
-                    {**values, name: other}, lambda gene: rng.choice(gene.choices), rng, {name}
-                )
-                if _excess(budget, self.cost(candidate, budget)) < before:
-                    return candidate
-        return None
-
-    # Costs and networks.
-
     def plan(self, architecture: Architecture) -> list[BlockPlan]:
         """All blocks of an architecture with their sizes.
 
@@ -547,25 +306,3 @@ class HybridSpace:
     def from_config(cls, config: dict[str, Any]) -> "HybridSpace":
         """Makes a space from `get_config`'s dictionary."""
         return cls(**config)
-
-
-def _excess(budget: Budget, cost: Cost) -> float:
-    return sum(ratio - 1 for ratio in budget.excess(cost).values())
-
-
-@contextlib.contextmanager
-def _scopes(
-    hp: keras_tuner.HyperParameters, gene: Gene, genes: Mapping[str, Gene]
-) -> Iterator[None]:
-    """Opens the conditional scopes that a gene stands in."""
-    chain = []
-    while gene.parent is not None:
-        parent = genes[gene.parent]
-        # A choice between one value is no hyperparameter: it always holds.
-        if len(parent.choices) > 1:
-            chain.append((parent.name, list(gene.parent_values)))
-        gene = parent
-    with contextlib.ExitStack() as stack:
-        for name, values in reversed(chain):
-            stack.enter_context(hp.conditional_scope(name, values))
-        yield

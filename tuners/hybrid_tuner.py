@@ -5,19 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import keras_tuner
-import numpy as np
 
 from keras_shiftadd.callbacks import recalibrate_batch_normalization
-from keras_shiftadd.callbacks._samples import is_array, some_inputs
+from keras_shiftadd.callbacks._samples import some_inputs
 from keras_shiftadd.tuners._space.genes import Architecture
 from keras_shiftadd.tuners._supernet.data import fit_data
-from keras_shiftadd.tuners._supernet.store import SupernetStore
-from keras_shiftadd.tuners._supernet.training import (
-    decay_kernels_only,
-    default_optimizer,
-    optimizer_for,
-    train,
-)
+from keras_shiftadd.tuners._supernet.training import decay_kernels_only, optimizer_for
+from keras_shiftadd.tuners._tuner.arguments import check_search_data
+from keras_shiftadd.tuners._tuner.shared_training import SharedTraining
 from keras_shiftadd.tuners._workers import roles
 from keras_shiftadd.tuners._workers.loop import WorkerLoop
 from keras_shiftadd.tuners.hybrid_oracle import HybridOracle
@@ -132,14 +127,10 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
         self.batch_size = batch_size
         self.calibration_samples = calibration_samples
         self.seed = seed
-        self._given_supernet = supernet
-        self._supernet: Supernet | None = None
-        self._known_store: SupernetStore | None = None
         self._compile_arguments = {
             "loss": loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             "metrics": ["accuracy"] if metrics is None else metrics,
         }
-        self._optimizer = optimizer
         self._tensorboard = tensorboard
         if oracle is None:
             oracle = HybridOracle(space, objective, budget, max_trials=max_trials, seed=seed)
@@ -152,59 +143,22 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
             tuner_id=tuner_id,
             chief_timeout=chief_timeout,
         )
-
-    # The supernet.
+        self._shared = SharedTraining(
+            space,
+            supernet,
+            optimizer,
+            self._compile_arguments,
+            batch_size,
+            calibration_samples,
+            seed,
+            distribution_strategy,
+            os.path.join(self.project_dir, "supernet"),
+        )
 
     @property
     def supernet(self) -> Supernet:
         """The supernet; of an earlier search its trained weights are read from the project."""
-        if self._supernet is None:
-            supernet = self._make_supernet(self._optimizer)
-            if self._store(supernet).state() is not None:
-                self._store(supernet).load(supernet)
-            self._supernet = supernet
-        return self._supernet
-
-    def _make_supernet(self, optimizer: Any) -> Supernet:
-        def make() -> Supernet:
-            supernet = self._given_supernet
-            if supernet is None:
-                keras.utils.set_random_seed(self.seed)
-                supernet = Supernet(self.space, seed=self.seed)
-            # Which optimizer it was does not matter for scores, its variables must fit.
-            chosen = default_optimizer(1) if optimizer is None else optimizer
-            supernet.compile(optimizer=chosen, **self._compile_arguments)
-            # Here, where a distribution strategy is in force, and before a checkpoint is read.
-            supernet.optimizer.build(supernet.trainable_variables)
-            return supernet
-
-        if self.distribution_strategy is None:
-            return make()
-        with self.distribution_strategy.scope():
-            return make()
-
-    def _store(self, supernet: Supernet) -> SupernetStore:
-        if self._known_store is None:
-            self._known_store = self._make_store(supernet)
-        return self._known_store
-
-    def _make_store(self, supernet: Supernet) -> SupernetStore:
-        config = supernet.get_config()
-        names = (
-            "weight_sharing",
-            "sampling",
-            "random_networks",
-            "distillation",
-            "shared_gradient_scale",
-            "bins",
-            "seed",
-        )
-        signature = {name: config[name] for name in names}
-        signature["space"] = self.space.get_config()
-        signature["backend"] = keras.backend.backend()
-        return SupernetStore(os.path.join(self.project_dir, "supernet"), signature)
-
-    # The search.
+        return self._shared.supernet
 
     def search(
         self,
@@ -241,9 +195,9 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
         if roles.is_chief():
             super().search(verbose=verbose)
             return
-        self._check_data(x, y, validation_data, epochs)
+        check_search_data(self.space, x, y, validation_data, epochs)
         self.wait_for_chief()
-        self._train_supernet(
+        self._shared.train(
             x,
             y,
             epochs,
@@ -254,61 +208,6 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
             verbose=verbose,
         )
         super().search(validation_data, verbose=verbose)
-
-    def _check_data(self, x: Any, y: Any, validation_data: Any, epochs: Any) -> None:
-        if x is None or validation_data is None:
-            raise ValueError(
-                "`search` needs training data `x` (and `y`) and `validation_data`. Received: "
-                f"x={'None' if x is None else type(x).__name__}, validation_data="
-                f"{'None' if validation_data is None else type(validation_data).__name__}"
-            )
-        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-            raise ValueError(f"`epochs` must be a positive integer. Received: {epochs!r}")
-        if not is_array(x):
-            return
-        if y is None or len(x) != len(y):
-            raise ValueError(
-                "`y` must hold a target for each sample of `x`. Received: "
-                f"{len(x)} samples, {'no' if y is None else len(y)} targets."
-            )
-        if tuple(x.shape[1:]) != self.space.input_shape:
-            raise ValueError(
-                f"Samples of `x` must have the shape of the space, {self.space.input_shape}. "
-                f"Received: {tuple(x.shape[1:])}"
-            )
-        if not np.isfinite(np.asarray(keras.ops.convert_to_numpy(x))).all():
-            raise ValueError("`x` must hold finite numbers. Received: NaN or infinite entries.")
-
-    def _train_supernet(self, x: Any, y: Any, epochs: int, **fit_arguments: Any) -> None:
-        optimizer = self._optimizer or optimizer_for(
-            x, self.batch_size, epochs, fit_arguments["steps_per_epoch"]
-        )
-        supernet = self._make_supernet(optimizer)
-        store = self._store(supernet)
-        state = store.state()
-        if state is not None and state["of"] != epochs:
-            raise ValueError(
-                f"`epochs` must be {state['of']} as when this search began: scores of trials can "
-                f"only be compared on one supernet. Received: epochs={epochs}. Use another "
-                "project_name, or overwrite=True."
-            )
-        with store.training_lock() as may_train:
-            if may_train:
-                # Written first: with the last checkpoint a search has all that its trials need.
-                store.save_calibration(some_inputs(x, self.calibration_samples, self.seed))
-                train(
-                    supernet,
-                    store,
-                    x,
-                    y,
-                    epochs,
-                    self.batch_size,
-                    self.seed,
-                    **fit_arguments,
-                )
-        if not may_train:
-            store.load(supernet)
-        self._supernet = supernet
 
     def run_trial(self, trial: Any, validation_data: Any = None, **kwargs: Any) -> dict[str, float]:
         """Scores a trial.
@@ -334,7 +233,6 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
         Returns:
             Metrics; their names begin with `val_`.
         """
-        self._select(architecture)
         arrays = isinstance(validation_data, list | tuple)
         data = (
             dict(zip(("x", "y", "sample_weight"), validation_data, strict=False))
@@ -343,17 +241,9 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
         )
         if arrays:
             data["batch_size"] = max(self.batch_size, 256)
-        found = self.supernet.evaluate(**data, return_dict=True, verbose=0)
+        with self._shared.selected(architecture) as supernet:
+            found = supernet.evaluate(**data, return_dict=True, verbose=0)
         return {f"val_{name}": float(value) for name, value in found.items()}
-
-    def _select(self, architecture: Architecture) -> None:
-        calibration = self._store(self.supernet).calibration()
-        if calibration is None:
-            raise ValueError(
-                "The supernet of this project must have been trained first. Call `search`."
-            )
-        self.supernet.select(architecture)
-        self.supernet.calibrate(calibration)
 
     def on_trial_end(self, trial: Any) -> None:
         """Reports a trial.
@@ -417,8 +307,8 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
         Returns:
             A compiled functional `keras.Model`.
         """
-        self._select(architecture)
-        model = self.supernet.cut_out()
+        with self._shared.selected(architecture) as supernet:
+            model = supernet.cut_out()
         model.compile(optimizer="sgd", **self._compile_arguments)
         return model
 

@@ -1,0 +1,151 @@
+"""Architectures of a space, and the values of KerasTuner that say the same."""
+
+import contextlib
+import random
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+import keras_tuner
+
+from keras_shiftadd.tuners._space.architecture import to_architecture, to_values
+from keras_shiftadd.tuners._space.genes import (
+    Architecture,
+    Gene,
+    Value,
+    Values,
+    complete,
+    stage_name,
+)
+
+
+class Choices:
+    """The choices of a space: valid architectures, and the values of KerasTuner.
+
+    A subclass sets the attributes.
+    """
+
+    genes: tuple[Gene, ...]
+    depths: tuple[tuple[int, ...], ...]
+    strides: tuple[int, ...]
+    total_depth: int | None
+    _by_name: dict[str, Gene]
+
+    def hyperparameters(self) -> keras_tuner.HyperParameters:
+        """The space as KerasTuner HyperParameters, with conditional scopes.
+
+        Returns:
+            `keras_tuner.HyperParameters`. A choice between one value is left out.
+        """
+        hp = keras_tuner.HyperParameters()
+        for gene in self.genes:
+            with _scopes(hp, gene, self._by_name):
+                if len(gene.choices) > 1:
+                    hp.Choice(gene.name, list(gene.choices))
+        return hp
+
+    def values(self, architecture: Architecture) -> Values:
+        """The values of KerasTuner's hyperparameters that make an architecture.
+
+        Args:
+            architecture: An architecture of this space.
+
+        Returns:
+            A dictionary from names to integers and strings; only what is active.
+
+        Raises:
+            ValueError: If it is no architecture of this space.
+        """
+        values = self._read(architecture)
+        return {k: v for k, v in values.items() if len(self._by_name[k].choices) > 1}
+
+    def architecture(
+        self, values: Mapping[str, Value] | keras_tuner.HyperParameters
+    ) -> Architecture:
+        """The architecture of KerasTuner values.
+
+        Args:
+            values: A dictionary of values, or HyperParameters. What is missing gets its first
+                choice; depths that do not add up to `total_depth` are changed in the last stages.
+
+        Returns:
+            The architecture.
+
+        Raises:
+            ValueError: If a value is not among its choices.
+        """
+        given = values.values if isinstance(values, keras_tuner.HyperParameters) else values
+        known = {name: value for name, value in given.items() if name in self._by_name}
+        return self._finish(known, lambda gene: gene.choices[0], rng=None)
+
+    def validate(self, architecture: Architecture) -> Architecture:
+        """Checks an architecture, which may have been edited by hand.
+
+        Args:
+            architecture: A dictionary; see the class.
+
+        Returns:
+            The same dictionary.
+
+        Raises:
+            ValueError: If it is no architecture of this space; the message names what does not fit.
+        """
+        self._read(architecture)
+        return architecture
+
+    def _read(self, architecture: Architecture) -> Values:
+        values = to_values(architecture, self._by_name, len(self.strides))
+        depth = sum(len(stage["blocks"]) for stage in architecture["stages"])
+        if self.total_depth not in (None, depth):
+            raise ValueError(
+                f"All stages together must have {self.total_depth} blocks (`total_depth`). "
+                f"Received: {depth}"
+            )
+        return values
+
+    def _finish(
+        self,
+        values: Mapping[str, Value],
+        choose: Callable[[Gene], Value],
+        rng: random.Random | None,
+        kept: Collection[str] = (),
+    ) -> Architecture:
+        """The architecture of some values; the others are chosen, total depth is repaired.
+
+        The repair changes depths that are not in `kept` where it can.
+        """
+        result = complete(self.genes, values, choose)
+        if self.total_depth is not None:
+            result = complete(self.genes, self._repair_depth(result, rng, kept), choose)
+        return self.validate(to_architecture(result, len(self.strides)))
+
+    def _repair_depth(
+        self, values: Values, rng: random.Random | None, kept: Collection[str]
+    ) -> Values:
+        result = dict(values)
+        while True:
+            depths = [int(result[f"{stage_name(i)}/depth"]) for i in range(len(self.depths))]
+            surplus = sum(depths) - (self.total_depth or 0)
+            if surplus == 0:
+                return result
+            step = -1 if surplus > 0 else 1
+            free = [i for i, depth in enumerate(depths) if depth + step in self.depths[i]]
+            free = [i for i in free if f"{stage_name(i)}/depth" not in kept] or free
+            stage = free[-1] if rng is None else rng.choice(free)
+            result[f"{stage_name(stage)}/depth"] = depths[stage] + step
+
+
+@contextlib.contextmanager
+def _scopes(
+    hp: keras_tuner.HyperParameters, gene: Gene, genes: Mapping[str, Gene]
+) -> Iterator[None]:
+    """Opens the conditional scopes that a gene stands in."""
+    chain = []
+    while gene.parent is not None:
+        parent = genes[gene.parent]
+        # A choice between one value is no hyperparameter: it always holds.
+        if len(parent.choices) > 1:
+            chain.append((parent.name, list(gene.parent_values)))
+        gene = parent
+    with contextlib.ExitStack() as stack:
+        for name, values in reversed(chain):
+            stack.enter_context(hp.conditional_scope(name, values))
+        yield

@@ -1,17 +1,19 @@
 """Augmented."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 from keras_shiftadd.callbacks._augmentation.groups import Widths
+from keras_shiftadd.callbacks._augmentation.slots import slots_of
 from keras_shiftadd.callbacks._augmentation.wide_layers import Options
 from keras_shiftadd.callbacks._augmentation.wide_network import WideNetwork
 from keras_shiftadd.ops import WEIGHT_SHARINGS
 
 OPERATORS = ("conv", "mixed", "own")
+Factors = Sequence[float] | Mapping[str, float] | Sequence[Mapping[str, float]]
 
 
 class Augmented:
@@ -24,7 +26,9 @@ class Augmented:
     Args:
         model: Built Functional or Sequential `keras.Model`.
         widths: Tuple of floats above 1, factors of the numbers of channels. There are as many
-            wide networks as widths; each layer has each width in one of them.
+            wide networks as widths; each layer has each width in one of them. Or a dictionary
+            from names of layers to such factors, one wide network in which only these layers are
+            wider, or a tuple of dictionaries, one a wide network; `expansions` is None then.
         expansions: Tuple of floats from 1 for the channels inside blocks (those of a depthwise
             layer), times the width of the block's input; `None` draws them from `widths`.
         operator: What computes in the wide networks. `"conv"`: convolutions throughout; the
@@ -69,7 +73,7 @@ class Augmented:
     def __init__(
         self,
         model: keras.Model,
-        widths: Sequence[float] = (1.6, 2.2, 2.8),
+        widths: Factors = (1.6, 2.2, 2.8),
         expansions: Sequence[float] | None = None,
         operator: str = "conv",
         loss_weight: float = 1.0,
@@ -81,6 +85,8 @@ class Augmented:
         self.model = model
         self.loss_weight = float(loss_weight)
         options = Options(operator, weight_sharing, self.loss_weight)
+        if isinstance(widths, Mapping):
+            widths = (widths,)
         self._network = WideNetwork(model, widths, expansions, options, exclude, seed)
         is_sequential = isinstance(model, keras.Sequential)
         self._structure = model.compute_output_spec(
@@ -128,7 +134,7 @@ class Augmented:
         outputs = self._network(inputs, configuration)
         return keras.tree.pack_sequence_as(self._structure, outputs)
 
-    def sort_channels(self) -> list[str]:
+    def sort_channels(self, optimizer: keras.optimizers.Optimizer | None = None) -> list[str]:
         """Makes the most important channels of the widest network those of the model.
 
         A channel is as important as the sum of the magnitudes of the weights that read it. What
@@ -138,10 +144,18 @@ class Augmented:
         exponents, and around shift and adder layers with `operator="mixed"` or
         `weight_sharing="binned"`, stay where they are.
 
+        Args:
+            optimizer: Optimizer of `trainable_variables` that is built: its slots (momentum, for
+                one) go with the channels. Where a channel changes between an adder layer and the
+                convolution that it is mapped to, they begin anew. Slots of another shape than
+                their weight, as Adafactor's, stay where they are. `None` moves weights alone.
+
         Returns:
             Names of the layers that make the channels that were sorted.
         """
-        return self._network.sort_channels()
+        if optimizer is None:
+            return self._network.sort_channels()
+        return self._network.sort_channels(slots_of(optimizer, self.trainable_variables))
 
     def describe(self) -> str:
         """A line for each layer that makes channels: how many, or why it keeps its own."""
@@ -157,8 +171,13 @@ def check_arguments(
     seed: Any,
 ) -> None:
     """Raises ValueError for an argument out of its range."""
+    by_name = isinstance(widths, Mapping) or (
+        isinstance(widths, list | tuple) and any(isinstance(of, Mapping) for of in widths)
+    )
+    if by_name:
+        _check_factors_by_name(widths, expansions)
     for name, values, least in (("widths", widths, 1.0), ("expansions", expansions, None)):
-        if values is None and name == "expansions":
+        if by_name or (values is None and name == "expansions"):
             continue
         numbers = isinstance(values, list | tuple) and all(map(_is_number, values))
         if not numbers or not values or any(v < 1 or v == least for v in values):
@@ -177,6 +196,22 @@ def check_arguments(
         raise ValueError(f"`loss_weight` must be a number from 0. Received: {loss_weight!r}")
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise ValueError(f"`seed` must be an integer. Received: {seed!r}")
+
+
+def _check_factors_by_name(widths: Any, expansions: Any) -> None:
+    networks = [widths] if isinstance(widths, Mapping) else widths
+    for factors in networks:
+        numbers = isinstance(factors, Mapping) and all(map(_is_number, factors.values()))
+        if not numbers or not factors or any(v < 1 for v in factors.values()):
+            raise ValueError(
+                "`widths` by name must be a dictionary from names of layers to numbers from 1, or "
+                f"a tuple of such dictionaries. Received: {widths!r}"
+            )
+    if expansions is not None:
+        raise ValueError(
+            "`expansions` must be None where `widths` names the layers. Received: "
+            f"expansions={expansions!r}"
+        )
 
 
 def _is_number(value: Any) -> bool:

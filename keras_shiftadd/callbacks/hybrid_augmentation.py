@@ -2,16 +2,16 @@
 
 import contextlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 
 from keras_shiftadd.callbacks import _samples
-from keras_shiftadd.callbacks._augmentation import training
+from keras_shiftadd.callbacks._augmentation import joint_optimizer, training
 from keras_shiftadd.callbacks._augmentation.groups import Widths
 from keras_shiftadd.callbacks._batch_statistics import recalibrate_batch_normalization
-from keras_shiftadd.callbacks.augmented import Augmented, check_arguments
+from keras_shiftadd.callbacks.augmented import Augmented, Factors, check_arguments
 
 
 class HybridAugmentation(keras.callbacks.Callback):
@@ -32,7 +32,10 @@ class HybridAugmentation(keras.callbacks.Callback):
 
     Args:
         widths: Tuple of floats above 1, factors of the numbers of channels. There are as many
-            wide networks as widths; each layer has each width in one of them. Each is compiled.
+            wide networks as widths; each layer has each width in one of them. Or a dictionary
+            from names of layers to such factors, one wide network in which only these layers are
+            wider, or a tuple of dictionaries, one a wide network; `expansions` is None then. Each
+            wide network is compiled.
         expansions: Tuple of floats from 1 for the channels inside blocks (those of a depthwise
             layer), times the width of the block's input; `None` draws them from `widths`.
         operator: `"conv"`, `"mixed"` or `"own"`; see `Augmented`.
@@ -43,7 +46,8 @@ class HybridAugmentation(keras.callbacks.Callback):
             the part that is done to the part of the steps that have a wide network.
         sort_channels_until: Float from 0 to 1: in this part of the training, from its beginning,
             channels are sorted before each epoch but the first, so that the most important ones
-            are the model's; see `Augmented.sort_channels`. Above 0 it needs `calibration_data`.
+            are the model's, and the optimizer's slots with them; see `Augmented.sort_channels`.
+            Above 0 it needs `calibration_data`.
         batch_fraction: Float above 0 up to 1: the part of each batch that the wide network sees.
         exclude: Names of layers whose channels keep their number.
         calibration_data: Training inputs from which the statistics of `BatchNormalization` are
@@ -78,7 +82,7 @@ class HybridAugmentation(keras.callbacks.Callback):
 
     def __init__(
         self,
-        widths: Sequence[float] = (1.6, 2.2, 2.8),
+        widths: Factors = (1.6, 2.2, 2.8),
         expansions: Sequence[float] | None = None,
         operator: str = "conv",
         loss_weight: float = 1.0,
@@ -112,7 +116,7 @@ class HybridAugmentation(keras.callbacks.Callback):
                 f"`batch_fraction` must be above 0 and at most 1. Received: {batch_fraction!r}"
             )
         self._arguments: dict[str, Any] = {
-            "widths": tuple(widths),
+            "widths": dict(widths) if isinstance(widths, Mapping) else tuple(widths),
             "expansions": None if expansions is None else tuple(expansions),
             "operator": operator,
             "loss_weight": loss_weight,
@@ -167,9 +171,10 @@ class HybridAugmentation(keras.callbacks.Callback):
         self._epoch, self._batch = epoch, 0
         self._set_training(True)
         done = epoch / max(1, self.params.get("epochs") or 1)
-        if self._augmentation is not None and 0 < done < self._sort_channels_until:
+        if self._augmented is not None and 0 < done < self._sort_channels_until:
             self._synchronise()
-            self._augmentation.network.sort_channels()
+            optimizer = joint_optimizer.inner_optimizer(self.model.optimizer)
+            self._augmented.sort_channels(optimizer)
             self._recalibrate()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:

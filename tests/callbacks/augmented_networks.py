@@ -66,6 +66,13 @@ def values(variables) -> list[np.ndarray]:
     return [np.array(keras.ops.convert_to_numpy(v)) for v in variables]
 
 
+def spread_extras(augmented, rng) -> None:
+    """Gives every extra weight a value of its own."""
+    for variable in augmented.extra_variables:
+        if "extra" in variable.name:
+            variable.assign(rng.normal(1.0, 0.5, variable.shape))
+
+
 def run(function, x) -> np.ndarray:
     """What a network makes of inputs; on JAX compiled as a whole, which is faster there."""
     if keras.backend.backend() == "jax":

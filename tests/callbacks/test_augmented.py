@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from augmented_networks import LOSS, gradients, run, tiny, values
+from augmented_networks import LOSS, gradients, run, spread_extras, tiny, values
 
 import keras_shiftadd as ksa
 
@@ -51,13 +51,6 @@ def set_weights_by_hand(wide, augmented) -> None:
                 own = values([layer.bias])[0]
                 more = extra.get(f"{layer.name}_extra_bias", own)
                 target.bias.assign(corner(own, more))
-
-
-def spread_extras(augmented, rng) -> None:
-    """Gives every extra weight a value of its own."""
-    for variable in augmented.extra_variables:
-        if "extra" in variable.name:
-            variable.assign(rng.normal(1.0, 0.5, variable.shape))
 
 
 CASES = [
@@ -165,6 +158,27 @@ def test_expansions_multiply_the_width_of_what_a_block_reads():
     assert numbers == {"stem": 8, "expand": 18}
 
 
+def test_widths_can_be_given_by_the_names_of_layers(data):
+    named = ({"expand": 1.5, "stem": 2.0}, {"project": 3.0})
+    augmented = ksa.callbacks.Augmented(tiny(), widths=named)
+    first, second = augmented.configurations
+    numbers = {g.name: (first[g], second[g]) for g in augmented._network.widened}
+    assert numbers == {"stem": (8, 12), "expand": (9, 6)}
+    for configuration in augmented.configurations:
+        predicted = run(lambda x, of=configuration: augmented(x, of), data[0])
+        assert predicted.shape == (16, 3)
+
+
+def test_layers_that_widths_do_not_name_keep_their_channels():
+    augmented = ksa.callbacks.Augmented(tiny(), widths={"expand": 1.5})
+    assert "stem: 4 channels, kept: `widths` does not name it" in augmented.describe()
+    assert {v.name.split("_extra")[0] for v in augmented.extra_variables} == {
+        *("expand", "expand_norm", "depthwise", "depthwise_norm", "project"),
+        *("expand_gain", "expand_offset", "depthwise_gain", "depthwise_offset"),
+        *("project_gain", "project_offset"),
+    }
+
+
 def test_each_wide_network_comes_once_a_round():
     augmented = ksa.callbacks.Augmented(tiny(), widths=(1.5, 2.0, 3.0), seed=1)
     for _ in range(3):
@@ -270,6 +284,13 @@ def test_several_outputs_keep_their_structure(rng):
         ({"widths": ()}, "`widths` must be a tuple of numbers above 1"),
         ({"widths": (1.0,)}, "`widths` must be a tuple of numbers above 1"),
         ({"widths": (float("nan"),)}, "`widths` must be a tuple of numbers above 1"),
+        ({"widths": {"stem": 0.5}}, "`widths` by name must be a dictionary .* numbers from 1"),
+        ({"widths": ({"stem": 2.0}, 2.0)}, "`widths` by name must be a dictionary"),
+        ({"widths": {}}, "`widths` by name must be a dictionary"),
+        ({"widths": {"stem": 2.0}, "expansions": (2.0,)}, "`expansions` must be None"),
+        ({"widths": {"other": 2.0}}, "must name layers that make channels.*'other'; those of"),
+        ({"widths": {"classes": 2.0}}, "'classes', where they cannot: they are an output"),
+        ({"widths": {"stem": 2.0, "project": 3.0}}, "same factor .* 2.0 for 'stem', 3.0 for 'proj"),
         ({"expansions": (0.5,)}, "`expansions` must be a tuple of numbers from 1"),
         ({"operator": "add"}, "`operator` must be one of"),
         ({"weight_sharing": "all"}, "`weight_sharing` must be one of"),
@@ -298,62 +319,3 @@ def test_subclassed_and_unbuilt_models_are_refused():
         ksa.callbacks.Augmented(Own())
     with pytest.raises(ValueError, match="must be built"):
         ksa.callbacks.Augmented(keras.Sequential([keras.layers.Dense(3)]))
-
-
-@pytest.mark.parametrize(
-    ("operator", "arguments", "tolerance"),
-    [
-        ("conv", {"operator": "conv"}, 1e-4),
-        ("shift", {"operator": "conv"}, 1e-4),
-        ("shift", {"operator": "own"}, 1e-4),
-        ("adder", {"operator": "own"}, 1e-3),
-        ("adder", {"operator": "conv", "weight_sharing": "none"}, 1e-3),
-    ],
-)
-def test_sorted_channels_leave_the_widest_network_as_it_is(
-    operator, arguments, tolerance, data, rng
-):
-    augmented = ksa.callbacks.Augmented(tiny(operator), widths=(WIDTH,), **arguments)
-    spread_extras(augmented, rng)
-    before = run(augmented, data[0])
-    own = values(augmented.model.trainable_variables)
-    assert sorted(augmented.sort_channels()) == ["expand", "stem"]
-    np.testing.assert_allclose(run(augmented, data[0]), before, rtol=tolerance, atol=tolerance)
-    moved = zip(own, values(augmented.model.trainable_variables), strict=True)
-    assert sum(np.abs(a - b).max() > 0.01 for a, b in moved) > 5
-
-
-def test_the_most_important_channels_become_those_of_the_model():
-    model = keras.Sequential(
-        [keras.Input((3,)), keras.layers.Dense(2, name="a"), keras.layers.Dense(2, name="b")]
-    )
-    augmented = ksa.callbacks.Augmented(model, widths=(2.0,))
-    extra = {v.name: v for v in augmented.extra_variables}
-    model.get_layer("b").kernel.assign([[0.1, 0.1], [3.0, -3.0]])
-    extra["b_extra_kernel"].assign([[9, 9], [9, 9], [2.0, 2.0], [0.5, 0.5]])
-    rows = np.arange(12.0).reshape(3, 4)
-    model.get_layer("a").kernel.assign(rows[:, :2])
-    extra["a_extra_kernel"].assign(rows)
-    assert augmented.sort_channels() == ["a"]
-    first, second = (values([model.get_layer(name).kernel])[0] for name in "ab")
-    np.testing.assert_array_equal(first, rows[:, [1, 2]])
-    np.testing.assert_array_equal(second, [[3.0, -3.0], [2.0, 2.0]])
-    np.testing.assert_array_equal(values([extra["a_extra_kernel"]])[0], rows[:, [1, 2, 3, 0]])
-
-
-@pytest.mark.parametrize("weight_sharing", ["transport", "gain"])
-def test_mapped_kernels_are_mapped_back(weight_sharing, rng):
-    model = tiny("adder")
-    augmented = ksa.callbacks.Augmented(model, widths=(WIDTH,), weight_sharing=weight_sharing)
-    kernel = model.get_layer("project").kernel
-    kernel.assign(rng.laplace(0.5, 2.0, kernel.shape))
-    layers = {w.layer.name: w for w in augmented._network.wide_layers}
-    shared = layers["project"]._shared
-    np.testing.assert_allclose(
-        values([shared.inverse(shared())])[0], values([kernel])[0], rtol=1e-3, atol=1e-3
-    )
-
-
-def test_channels_that_cannot_be_exchanged_stay():
-    augmented = ksa.callbacks.Augmented(tiny("adder"), widths=(WIDTH,), operator="mixed")
-    assert augmented.sort_channels() == []

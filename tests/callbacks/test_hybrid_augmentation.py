@@ -328,8 +328,8 @@ def test_channels_are_sorted_in_the_first_part(data):
         def set_model(self, model):
             super().set_model(model)
             sort = self._augmentation.network.sort_channels
-            self._augmentation.network.sort_channels = lambda: sorted_at.append(
-                (self._epoch, sort())
+            self._augmentation.network.sort_channels = lambda slots: sorted_at.append(
+                (self._epoch, sort(slots))
             )
 
     callback = Told(widths=(2.0,), sort_channels_until=0.75, calibration_data=data[0])

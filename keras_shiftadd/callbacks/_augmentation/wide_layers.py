@@ -98,6 +98,16 @@ class WideKernelLayer:
         return self._shared is None or self._shared.has_inverse
 
     @property
+    def shares_as_it_is(self) -> bool:
+        """Whether the tiny network's weights serve the wide one without being mapped."""
+        return self._shared is None or not self._shared.variables
+
+    @property
+    def extra_kernel(self) -> Any:
+        """The kernel of the extra channels, or None."""
+        return self._extra
+
+    @property
     def extra_bias(self) -> Any:
         """The bias of the extra channels, or None."""
         return self._bias

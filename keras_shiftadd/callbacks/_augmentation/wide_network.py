@@ -1,15 +1,15 @@
 """The wide network around a tiny one."""
 
-import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_shiftadd._model_graph import has_graph, run_graph
 from keras_shiftadd.callbacks._augmentation import groups
-from keras_shiftadd.callbacks._augmentation.groups import Group, Widths
+from keras_shiftadd.callbacks._augmentation.configurations import by_group, draw
+from keras_shiftadd.callbacks._augmentation.groups import Widths
+from keras_shiftadd.callbacks._augmentation.slots import Slots
 from keras_shiftadd.callbacks._augmentation.sorting import sort_channels
 from keras_shiftadd.callbacks._augmentation.wide_layers import Options
 from keras_shiftadd.callbacks._augmentation.widening import (
@@ -24,7 +24,8 @@ class WideNetwork:
 
     Args:
         model: a built Functional or Sequential model.
-        widths: factors of the number of channels, above 1.
+        widths: factors of the number of channels, above 1; or for each wide network a dictionary of
+            factors by the names of layers, and layers that are not named keep their channels.
         expansions: factors for the channels inside blocks with a depthwise layer, on top of that
             of the channels that the block reads; None draws them from `widths` like all others.
         options: how the wide network computes.
@@ -35,7 +36,7 @@ class WideNetwork:
     def __init__(
         self,
         model: keras.Model,
-        widths: Sequence[float],
+        widths: Sequence[float] | Sequence[Mapping[str, float]],
         expansions: Sequence[float] | None,
         options: Options,
         exclude: Sequence[str],
@@ -49,13 +50,19 @@ class WideNetwork:
             groups.keep(value.layout, "they are an output")
         self._steps = walk.steps
         self._all = walk.groups
+        by_name = [factors for factors in widths if isinstance(factors, Mapping)]
+        named = by_group(by_name, walk.groups, model.name) if by_name else None
         self.widened = list(dict.fromkeys(g.root for g in walk.groups if g.reason is None))
         if not self.widened:
             raise ValueError(
                 "`model` must have channels that can be widened. Received: "
                 f"'{model.name}', where none can:\n{self.describe()}"
             )
-        self.configurations = self._draw(widths, expansions, seed)
+        if named is None:
+            factors = [factor for factor in widths if not isinstance(factor, Mapping)]
+            self.configurations = draw(self.widened, factors, expansions, seed)
+        else:
+            self.configurations = [Widths(numbers) for numbers in named]
         self._widest = Widths({g: max(of[g] for of in self.configurations) for g in self.widened})
         self.wide_layers = walk.wide_layers
         for i, layer in enumerate(self.wide_layers):
@@ -82,13 +89,17 @@ class WideNetwork:
                 tensors[id(value)] = output
         return [tensor(value) for value in self._outputs]
 
-    def sort_channels(self) -> list[str]:
+    def sort_channels(self, slots: Slots | None = None) -> list[str]:
         """Makes the most important channels those of the tiny network.
+
+        Args:
+            slots: of the optimiser, which go with the channels.
 
         Returns:
             The layers that make the channels that were sorted.
         """
-        return [g.name for g in sort_channels(self.wide_layers, self._widest, self.widened)]
+        groups = sort_channels(self.wide_layers, self._widest, self.widened, slots)
+        return [group.name for group in groups]
 
     def describe(self) -> str:
         """A line for each layer that makes channels: its widths, or why it keeps its own."""
@@ -101,29 +112,6 @@ class WideNetwork:
             else:
                 lines.append(f"{group.name}: {group.size} channels, kept: {group.reason}")
         return "\n".join(lines)
-
-    def _draw(
-        self, widths: Sequence[float], expansions: Sequence[float] | None, seed: int
-    ) -> list[Widths]:
-        """As many networks as there are widths; each group has each width in one of them."""
-        rng = random.Random(seed)
-        count = max(len(widths), len(expansions or ()))
-        factors: dict[Group, list[float]] = {}
-        for group in sorted(self.widened, key=lambda group: group.is_hidden):
-            chosen = expansions if expansions and group.is_hidden else widths
-            drawn = [chosen[i % len(chosen)] for i in range(count)]
-            rng.shuffle(drawn)
-            if expansions and group.is_hidden and group.source:
-                read = [factors.get(g.root, [1.0] * count) for g in group.source]
-                drawn = [
-                    factor * float(np.mean([of[i] for of in read]))
-                    for i, factor in enumerate(drawn)
-                ]
-            factors[group] = drawn
-        return [
-            Widths({g: max(g.size, round(g.size * of[i])) for g, of in factors.items()})
-            for i in range(count)
-        ]
 
 
 def _check(model: Any, exclude: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 /* USADA8 adds four absolute differences of unsigned bytes: the sign bits of image and weights are
  * flipped, which moves both by 128. A step is four elements, its 16 bytes are those of a channel
  * after the other. Windows are filled up with bytes of 0, flipped, in image and weights. */
+#include "dsp.h"
 #include "shiftadd_micro.h"
 
 #define KSA_WORDS 1
@@ -21,6 +22,7 @@
 
 static inline void ksa_expand(uint32_t word, uint32_t* out) { *out = word ^ 0x80808080u; }
 
+#if !KSA_DSP
 static inline int32_t ksa_step(uint32_t x, const uint8_t* weights, uint32_t filter) {
   int32_t sum = 0;
   for (uint32_t i = 0; i < 4; ++i) {
@@ -29,12 +31,12 @@ static inline int32_t ksa_step(uint32_t x, const uint8_t* weights, uint32_t filt
   }
   return sum;
 }
+#endif
 
 #include "pairs_dsp.h"
 
-size_t ksa_adder_conv_dsp_scratch_bytes(const ksa_conv_params* p) {
-  const uint32_t window = (uint32_t)p->kernel_rows * p->kernel_columns * p->in_channels;
-  return (window + 3) / 4 * 8;
+size_t ksa_adder_conv_dsp_scratch_bytes(const ksa_conv_params* params) {
+  return ksa_pairs_scratch_bytes(params);
 }
 
 void ksa_adder_conv_dsp(const ksa_conv_params* params, const int8_t* x, int8_t* y,

@@ -2,6 +2,7 @@
  * the next one elements 1 and 3. A step is such a pair; of its 8 bytes, four belong to the channels
  * 0 and 1, in the order of channel 0, 1, 0, 1, and four to the channels 2 and 3. Windows are filled
  * up with weights of 0. The sums begin with the bias less the zero point's share. */
+#include "dsp.h"
 #include "shiftadd_micro.h"
 
 #define KSA_WORDS 2
@@ -23,7 +24,7 @@
 
 /* Bytes 0 and 2, sign-extended to the halves of a word. */
 static inline uint32_t ksa_sign_extend(uint32_t word) {
-#if defined(__ARM_FEATURE_DSP)
+#if KSA_DSP
   uint32_t result;
   __asm__("sxtb16 %0, %1" : "=r"(result) : "r"(word));
   return result;
@@ -39,17 +40,18 @@ static inline void ksa_expand(uint32_t word, uint32_t* out) {
   out[2] = ksa_sign_extend(word >> 8);
 }
 
+#if !KSA_DSP
 static inline int32_t ksa_step(uint32_t x, const uint8_t* weights, uint32_t filter) {
   const uint8_t* w = weights + (filter & 2) * 2 + (filter & 1);
   const int32_t low = (int16_t)(uint16_t)(x & 0xffff), high = (int16_t)(uint16_t)(x >> 16);
   return low * (int8_t)w[0] + high * (int8_t)w[2];
 }
+#endif
 
 #include "pairs_dsp.h"
 
-size_t ksa_conv_dsp_scratch_bytes(const ksa_conv_params* p) {
-  const uint32_t window = (uint32_t)p->kernel_rows * p->kernel_columns * p->in_channels;
-  return (window + 3) / 4 * 16;
+size_t ksa_conv_dsp_scratch_bytes(const ksa_conv_params* params) {
+  return ksa_pairs_scratch_bytes(params);
 }
 
 void ksa_conv_dsp(const ksa_conv_params* params, const int8_t* x, int8_t* y, void* scratch) {

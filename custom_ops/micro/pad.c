@@ -1,4 +1,5 @@
-#include "memory.h"
+#include <string.h>
+
 #include "shiftadd_micro.h"
 
 void ksa_pad(const ksa_pad_params* p, const int8_t* x, int8_t* y) {

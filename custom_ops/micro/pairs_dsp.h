@@ -22,69 +22,60 @@
 #ifndef KERAS_SHIFTADD_MICRO_PAIRS_DSP_H_
 #define KERAS_SHIFTADD_MICRO_PAIRS_DSP_H_
 
-#include "memory.h"
+#include "dsp.h"
+#include "gather.h"
 #include "requantize.h"
+#include "words.h"
 
 #define KSA_PIXELS 2
 #define KSA_FILTERS 4
 #define KSA_STEP_BYTES (16 / KSA_WORDS)
+#define KSA_WORD_STRIDE (KSA_WORDS * KSA_PIXELS) /* from the words of four elements to the next */
 
-/* Where the next elements of a pixel go; bytes that do not yet fill a word wait in `rest`. */
-typedef struct {
-  uint32_t* out;
-  uint32_t rest, bits;
-  uint32_t outside; /* four bytes of the zero point */
-} ksa_cursor;
-
-static inline ksa_cursor ksa_flush(ksa_cursor at, uint32_t word) {
-  ksa_expand(word, at.out);
-  at.out += KSA_WORDS * KSA_PIXELS;
-  return at;
-}
-
-static inline ksa_cursor ksa_append_word(ksa_cursor at, uint32_t word) {
-  at = ksa_flush(at, at.rest | word << at.bits);
-  at.rest = word >> (32 - at.bits);
-  return at;
-}
-
-static inline ksa_cursor ksa_append_byte(ksa_cursor at, uint32_t byte) {
-  at.rest |= byte << at.bits;
-  at.bits += 8;
-  if (at.bits < 32) return at;
-  at = ksa_flush(at, at.rest);
-  at.rest = at.bits = 0;
-  return at;
-}
-
-static inline ksa_cursor ksa_put(ksa_cursor at, const int8_t* x, uint32_t count) {
-  const int8_t* words_end = x + (count & ~(uint32_t)3);
+/* Whole words of four elements, for patches of images whose channels divide by four. */
+static uint8_t* ksa_put_words(uint8_t* bytes, const int8_t* x, uint32_t count) {
+  uint32_t* out = (uint32_t*)(void*)bytes;
+  const int8_t* unrolled_end = x + (count & ~(uint32_t)15);
   const int8_t* end = x + count;
-  uint32_t word;
-  if (at.bits == 0) {
-    for (; x != words_end; x += 4) {
-      memcpy(&word, x, 4);
-      at = ksa_flush(at, word);
-    }
-  } else {
-    for (; x != words_end; x += 4) {
-      memcpy(&word, x, 4);
-      at = ksa_append_word(at, word);
-    }
+  for (; x != unrolled_end; x += 16) {
+    ksa_expand(ksa_load_word(x), out);
+    ksa_expand(ksa_load_word(x + 4), out + KSA_WORD_STRIDE);
+    ksa_expand(ksa_load_word(x + 8), out + 2 * KSA_WORD_STRIDE);
+    ksa_expand(ksa_load_word(x + 12), out + 3 * KSA_WORD_STRIDE);
+    out += 4 * KSA_WORD_STRIDE;
   }
-  for (; x != end; ++x) at = ksa_append_byte(at, (uint8_t)*x);
-  return at;
+  for (; x != end; x += 4) {
+    ksa_expand(ksa_load_word(x), out);
+    out += KSA_WORD_STRIDE;
+  }
+  return (uint8_t*)out;
 }
 
-static inline ksa_cursor ksa_fill(ksa_cursor at, uint32_t count) {
+static uint8_t* ksa_fill_words(uint8_t* bytes, int8_t value, uint32_t count) {
+  uint32_t* out = (uint32_t*)(void*)bytes;
+  const uint32_t word = (uint8_t)value * 0x01010101u;
+  for (; count; count -= 4) {
+    ksa_expand(word, out);
+    out += KSA_WORD_STRIDE;
+  }
+  return (uint8_t*)out;
+}
+
+/* Bytes one after the other, for patches of all other images; they become words afterwards. */
+static uint8_t* ksa_put_bytes(uint8_t* out, const int8_t* x, uint32_t count) {
   for (; count >= 4; count -= 4) {
-    at = at.bits == 0 ? ksa_flush(at, at.outside) : ksa_append_word(at, at.outside);
+    ksa_store_word(out, ksa_load_word(x));
+    out += 4;
+    x += 4;
   }
-  for (; count; --count) at = ksa_append_byte(at, at.outside & 0xff);
-  return at;
+  for (; count; --count) *out++ = (uint8_t)*x++;
+  return out;
 }
 
-#include "gather.h"
+static uint8_t* ksa_fill_bytes(uint8_t* out, int8_t value, uint32_t count) {
+  for (; count; --count) *out++ = (uint8_t)value;
+  return out;
+}
 
 /* What the inner functions read. The assembler knows the order. */
 typedef struct {
@@ -97,7 +88,7 @@ typedef struct {
   const uint8_t* weights_end;
 } ksa_pairs;
 
-#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
+#if KSA_DSP
 
 /* The sums of one block, in r4-r11. Afterwards r1 points at its multipliers. */
 #define KSA_SUMS                                                            \
@@ -214,7 +205,7 @@ static inline void ksa_clamp_bytes(int8_t* y, uint32_t count, int8_t low, int8_t
 static void ksa_run_pairs(const ksa_conv_params* p, ksa_pairs pairs, uint32_t block_bytes) {
   uint32_t channel = 0;
   int8_t* const y[KSA_PIXELS] = {pairs.y[0], pairs.y[1]};
-#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
+#if KSA_DSP
   if (!p->shift && p->out_channels >= KSA_FILTERS) {
     ksa_fast_pairs(&pairs);
     channel = p->out_channels & ~(uint32_t)(KSA_FILTERS - 1);
@@ -238,16 +229,24 @@ static void ksa_run_pairs(const ksa_conv_params* p, ksa_pairs pairs, uint32_t bl
   }
 }
 
-static inline void ksa_conv_pairs(const ksa_conv_params* p, const int8_t* x, int8_t* y,
-                                  uint32_t* patches) {
-  const ksa_gather_plan plan = ksa_plan_gather(p);
-  const uint32_t steps = (p->kernel_rows * plan.window_row + 3) / 4 * KSA_WORDS;
+/* Behind the patches of both pixels there is room for the bytes of one. */
+static uint32_t ksa_pairs_scratch_bytes(const ksa_conv_params* p) {
+  const uint32_t words = ((uint32_t)p->kernel_rows * p->kernel_columns * p->in_channels + 3) / 4;
+  return words * (p->in_channels % 4 ? 4 * KSA_WORD_STRIDE + 4u : 4u * KSA_WORD_STRIDE);
+}
+
+static void ksa_conv_pairs(const ksa_conv_params* p, const int8_t* x, int8_t* y,
+                           uint32_t* patches) {
+  const int whole_words = p->in_channels % 4 == 0;
+  const ksa_gather_plan plan = whole_words ? ksa_plan_gather(p, ksa_put_words, ksa_fill_words)
+                                           : ksa_plan_gather(p, ksa_put_bytes, ksa_fill_bytes);
+  const uint32_t words = (p->kernel_rows * plan.window_row + 3) / 4;
+  const uint32_t steps = words * KSA_WORDS;
   const uint32_t block_bytes = 32 + steps * KSA_STEP_BYTES;
+  uint8_t* const bytes = (uint8_t*)(patches + words * KSA_WORD_STRIDE);
   uint32_t pixels = (uint32_t)p->out_rows * p->out_columns;
   ksa_position at = ksa_first_position(&plan);
-  ksa_cursor cursor;
   ksa_pairs pairs;
-  cursor.outside = (uint8_t)p->input_zero * 0x01010101u;
   pairs.weights = (const uint8_t*)p->weights;
   pairs.patches = patches;
   pairs.unrolled_end = patches + (steps & ~(uint32_t)3) * KSA_PIXELS;
@@ -255,19 +254,27 @@ static inline void ksa_conv_pairs(const ksa_conv_params* p, const int8_t* x, int
   pairs.zero = p->output_zero;
   pairs.weights_end = pairs.weights + p->out_channels / KSA_FILTERS * block_bytes;
   while (pixels) {
+    /* The last of an odd number of pixels is computed twice. */
+    const uint32_t count = pixels > 1 ? 2 : 1;
     for (uint32_t i = 0; i < KSA_PIXELS; ++i) {
-      cursor.out = patches + i;
-      cursor.rest = cursor.bits = 0;
-      cursor = ksa_gather(&plan, x, &at, cursor);
-      if (cursor.bits) ksa_flush(cursor, cursor.rest);
+      if (whole_words) {
+        ksa_gather(&plan, x, &at, (uint8_t*)(patches + i));
+      } else {
+        uint8_t* const end = ksa_gather(&plan, x, &at, bytes);
+        for (uint8_t* rest = end; rest != bytes + 4 * words; ++rest) *rest = 0;
+        for (uint32_t w = 0; w < words; ++w) {
+          ksa_expand(ksa_load_word(bytes + 4 * w), patches + i + KSA_WORD_STRIDE * w);
+        }
+      }
       pairs.y[i] = y;
-      /* The last of an odd number of pixels is computed twice. */
-      if (pixels > 1 || i) {
+      if (i + 1 < count) {
         y += p->out_channels;
         ksa_next_position(&plan, &at);
-        if (pixels) --pixels;
       }
     }
+    y += p->out_channels;
+    ksa_next_position(&plan, &at);
+    pixels -= count;
     ksa_run_pairs(p, pairs, block_bytes);
   }
 }

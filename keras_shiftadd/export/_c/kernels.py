@@ -52,6 +52,7 @@ class Kernel:
         pack: Makes its constants from a convolution and the tensor that it reads.
         scratch_bytes: How much scratch memory it needs.
         feature: What the processor must have to run it fast; every kernel runs on all of them.
+        shared: Names of C files that it needs besides its own.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Kernel:
     pack: Callable[[Convolution, Tensor], Constants]
     scratch_bytes: Callable[[Convolution], int]
     feature: Feature | None = None
+    shared: tuple[str, ...] = ()
 
     @property
     def function(self) -> str:
@@ -68,9 +70,9 @@ class Kernel:
         return f"ksa_{self.name}"
 
     @property
-    def source(self) -> str:
-        """Name of the C file."""
-        return f"{self.name}.c"
+    def sources(self) -> tuple[str, ...]:
+        """Names of the C files."""
+        return (f"{self.name}.c", *self.shared)
 
     def takes(self, convolution: Convolution) -> bool:
         """Whether it computes a convolution."""
@@ -152,6 +154,7 @@ KERNELS: dict[str, Kernel] = {
             _pack_dsp,
             packing_dsp.scratch_bytes,
             feature="dsp",
+            shared=("gather.c",),
         ),
         Kernel(
             "conv_dsp",
@@ -161,6 +164,7 @@ KERNELS: dict[str, Kernel] = {
             _pack_dsp,
             packing_dsp.scratch_bytes,
             feature="dsp",
+            shared=("gather.c",),
         ),
     )
 }

@@ -60,7 +60,8 @@ def scratch_bytes(convolution: Convolution) -> int:
     """Bytes of `ksa_adder_conv_dsp_scratch_bytes` and `ksa_conv_dsp_scratch_bytes`."""
     rows, columns, channels, _ = convolution.kernel.shape
     words = -(-rows * columns * channels // _ELEMENTS)
-    return words * (8 if convolution.operator == "adder" else 16)
+    bytes_apart = 4 if channels % _ELEMENTS else 0
+    return words * ((8 if convolution.operator == "adder" else 16) + bytes_apart)
 
 
 def _whole_blocks(weights: np.ndarray) -> np.ndarray:

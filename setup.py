@@ -121,6 +121,7 @@ setup(
         "keras_shiftadd.custom_ops": [
             "micro/*.c",
             "micro/*.h",
+            "micro/tflm/*",
             "kernels/*.h",
             "kernels/*.cc",
             "bindings/*.h",

@@ -63,7 +63,7 @@ def checked_file(name: str) -> pathlib.Path:
     Nothing is loaded.
 
     Args:
-        name: `"kernels"`, `"tensorflow"` or `"jax"`.
+        name: `"kernels"`, `"tensorflow"`, `"jax"`, `"litert"` or `"tflite_micro"`.
 
     Returns:
         Its path.
@@ -86,6 +86,39 @@ def checked_file(name: str) -> pathlib.Path:
         )
     _check_sources(name, file, str(manifest.get("sources")))
     _check_tensorflow(file, manifest.get("tensorflow"))
+    return file
+
+
+def binding_file(name: str) -> pathlib.Path:
+    """The file of a binding that another program loads, checked to load and to fit the kernels.
+
+    Args:
+        name: `"litert"` or `"tflite_micro"`.
+
+    Returns:
+        Its path.
+
+    Raises:
+        RuntimeError: it cannot be used; the message says why and what to do.
+        ValueError: `KERAS_SHIFTADD_INSTRUCTION_SET` names a set that is not available.
+    """
+    try:
+        kernels()
+        file = checked_file(name)
+        try:
+            version = ctypes.CDLL(str(file)).shiftadd_binding_abi_version()
+        except (OSError, AttributeError) as error:
+            raise CompiledOpsUnavailable(f"{file.name} does not load: {error}") from None
+        if version != ABI_VERSION:
+            raise CompiledOpsUnavailable(
+                f"{file.name} was compiled for version {version} of the C interface, this package "
+                f"needs version {ABI_VERSION}"
+            )
+    except CompiledOpsUnavailable as unavailable:
+        raise RuntimeError(
+            f"Custom operators need compiled kernels, which cannot be used: {unavailable}. This "
+            f"command builds them: {REBUILD_COMMAND}"
+        ) from unavailable
     return file
 
 

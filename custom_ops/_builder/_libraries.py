@@ -50,17 +50,20 @@ class Library:
     Args:
         name: `"kernels"`, or the framework that its binding serves.
         find_framework: finds that framework; raises when it is not there.
+        micro: the kernels for microcontrollers that are a part of it, without their suffix.
     """
 
     name: str
     find_framework: Callable[[], Framework] | None = None
+    micro: tuple[str, ...] = ()
 
     def sources(self, folder: pathlib.Path) -> list[pathlib.Path]:
         """The files that are compiled, in the folder of `custom_ops`; empty: none exist."""
         if self.name == KERNELS:
             return [file for file in sorted(folder.glob("kernels/*.cc")) if _fits(file)]
         own = sorted(folder.glob(f"bindings/{self.name}*.cc"))
-        return [*own, folder / "bindings" / "manifest.cc"] if own else []
+        micro = [folder / "micro" / f"{name}.c" for name in self.micro]
+        return [*own, *micro, folder / "bindings" / "manifest.cc"] if own else []
 
     def hashed_files(self, folder: pathlib.Path) -> list[pathlib.Path]:
         """The files that the library depends on, of all systems."""
@@ -69,8 +72,17 @@ class Library:
         others = tuple(name for name in LIBRARIES if name != self.name)
         own = [*folder.glob("bindings/*.cc"), *folder.glob("bindings/*.h")]
         own = [file for file in own if not file.name.startswith(others)]
+        if self.micro:
+            own += [folder / "micro" / f"{name}.c" for name in self.micro]
+            own += [*folder.glob("micro/*.h"), *folder.glob("micro/tflm/*.h")]
+            own += folder.glob("micro/tflm/*.cc")
+        else:
+            own = [file for file in own if file.name != _TFLITE_HEADER]
         return sorted([*own, folder / "kernels" / "shiftadd.h"])
 
+
+_TFLITE_HEADER = "tflite_c_api.h"
+_TFLITE_KERNELS = ("conv", "adder_conv", "shift_conv", "lookup")
 
 LIBRARIES = {
     library.name: library
@@ -78,6 +90,9 @@ LIBRARIES = {
         Library(KERNELS),
         Library("tensorflow", find_tensorflow),
         Library("jax", find_jaxlib),
+        # Their runtimes' C interface is declared in bindings/, so that nothing has to be found.
+        Library("litert", micro=_TFLITE_KERNELS),
+        Library("tflite_micro", micro=_TFLITE_KERNELS),
     )
 }
 

@@ -122,7 +122,7 @@ class TestThatFits:
 
     def test_manifest_names_the_frameworks_of_the_bindings(self):
         libraries = {library.name: library for library in ksa.custom_ops.status().libraries}
-        assert set(libraries) == {"kernels", "tensorflow", "jax"}
+        assert set(libraries) == {"kernels", "tensorflow", "jax", "litert", "tflite_micro"}
         for name, framework in (("tensorflow", "tensorflow"), ("jax", "jaxlib")):
             if libraries[name].problem is None:
                 assert re.match(r"\d+\.\d+", libraries[name].manifest[framework])

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_shiftadd.export._quantization import Quantization
 from keras_shiftadd.export._runtime.runtimes import LiteRtRuntime, MicroRuntime, Runtime
-from keras_shiftadd.export._tflite.model_file import read_model_file
+from keras_shiftadd.export._tflite.model_file import has_custom_operators, read_model_file
 
 RUNTIMES = ("litert", "tflite-micro")
 
@@ -40,13 +40,18 @@ class Interpreter:
             `"tflite-micro"` (the runtime of microcontrollers, compiled for this computer).
         arena_size: Integer, bytes of memory given to tflite-micro, to try whether a model fits.
             By default the size is searched upwards. LiteRT ignores it.
+        exact: Whether LiteRT runs its reference kernels, which round as docs/integer_ops.md says
+            and as tflite-micro does; its usual ones are faster, and some outputs are a step off.
+            tflite-micro ignores it.
 
     Raises:
         ValueError: If `runtime` is unknown, or the file is not a .tflite file with one input and
             one output for one sample.
         FileNotFoundError: If there is no such file.
         ImportError: If the runtime is not installed.
-        RuntimeError: If the runtime refuses the model, or the arena is too small.
+        RuntimeError: If the runtime refuses the model, or the arena is too small; for a file with
+            custom operators also if the compiled kernels cannot be used, or tflite-micro has
+            another version than they were made for.
 
     Example:
 
@@ -62,6 +67,7 @@ class Interpreter:
         path: str | os.PathLike[str],
         runtime: str = "litert",
         arena_size: int | None = None,
+        exact: bool = False,
     ) -> None:
         if runtime not in RUNTIMES:
             raise ValueError(
@@ -75,11 +81,12 @@ class Interpreter:
         self.path = Path(path)
         self.runtime = runtime
         content = read_model_file(self.path)
+        custom = has_custom_operators(content, str(self.path))
         self._runtime: Runtime
         if runtime == "litert":
-            self._runtime = LiteRtRuntime(content)
+            self._runtime = LiteRtRuntime(content, custom, exact)
         else:
-            self._runtime = MicroRuntime(content, arena_size)
+            self._runtime = MicroRuntime(content, custom, arena_size)
         self.input_details = TensorDetails(**self._runtime.details("input"))
         self.output_details = TensorDetails(**self._runtime.details("output"))
         for shape in (self.input_details.shape, self.output_details.shape):

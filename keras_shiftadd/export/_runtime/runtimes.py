@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from keras_shiftadd.custom_ops.litert_binding import delegate_library
+from keras_shiftadd.custom_ops.tflite_micro_binding import registerer
 from keras_shiftadd.export._imports import litert_interpreter, require
 from keras_shiftadd.export._runtime.native_output import captured_stderr
 
@@ -32,13 +34,24 @@ class Runtime(Protocol):
 
 
 class LiteRtRuntime:
-    """LiteRT's interpreter (`ai_edge_litert`), with its usual kernels."""
+    """LiteRT's interpreter (`ai_edge_litert`).
 
-    def __init__(self, content: bytes) -> None:
+    Args:
+        content: A .tflite file.
+        custom: Whether the file has custom operators of this package.
+        exact: Whether LiteRT's reference kernels run, in the place of its usual ones.
+    """
+
+    def __init__(self, content: bytes, custom: bool, exact: bool) -> None:
         module = litert_interpreter()
+        arguments: dict[str, Any] = {"model_content": content, "num_threads": 1}
+        if exact:
+            arguments["experimental_op_resolver_type"] = module.OpResolverType.BUILTIN_REF
+        if custom:
+            arguments["experimental_delegates"] = [module.load_delegate(delegate_library())]
         with captured_stderr() as text:
             try:
-                self._interpreter = module.Interpreter(model_content=content, num_threads=1)
+                self._interpreter = module.Interpreter(**arguments)
                 self._interpreter.allocate_tensors()
             except (RuntimeError, ValueError) as error:
                 raise RuntimeError(_failure("LiteRT", error, text())) from error
@@ -68,10 +81,17 @@ class LiteRtRuntime:
 
 
 class MicroRuntime:
-    """tflite-micro's interpreter, which plans all memory inside one arena."""
+    """tflite-micro's interpreter, which plans all memory inside one arena.
 
-    def __init__(self, content: bytes, arena_size: int | None) -> None:
+    Args:
+        content: A .tflite file.
+        custom: Whether the file has custom operators of this package.
+        arena_size: Bytes of the arena; None searches upwards.
+    """
+
+    def __init__(self, content: bytes, custom: bool, arena_size: int | None) -> None:
         self._module = _import_tflite_micro()
+        self._registerers = [registerer(self._module._runtime)] if custom else []
         self._content = content
         self._interpreter = self._load(arena_size)
         self._arena_bytes: int | None = None
@@ -82,7 +102,9 @@ class MicroRuntime:
         while True:
             with captured_stderr() as text, contextlib.redirect_stdout(io.StringIO()):
                 try:
-                    return self._module.Interpreter.from_bytes(self._content, arena_size=size)
+                    return self._module.Interpreter.from_bytes(
+                        self._content, self._registerers, arena_size=size
+                    )
                 except RuntimeError as error:
                     printed = text()
                     too_small = "alloc" in printed.lower() or "arena" in printed.lower()

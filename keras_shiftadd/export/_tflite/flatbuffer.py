@@ -19,6 +19,7 @@ _VERSIONS = {
 }
 _INT8_VERSION = 2
 _ALIGNMENT = 16
+_CUSTOM = "CUSTOM:"
 
 _OPTIONS = {
     "CONV_2D": "Conv2DOptions",
@@ -53,15 +54,18 @@ class FlatModel:
     order.
     """
 
-    def __init__(self, description: str) -> None:
+    def __init__(self, description: str, name: str = "main") -> None:
         self._schema = litert_schema()
         self._description = description
+        self._name = name
         self._tensors: list[Any] = []
         self._operators: list[Any] = []
         # Buffer 0 is empty by convention: the buffer of tensors that are computed.
         self._buffers: list[Any] = [self._schema.BufferT()]
         self._codes: dict[str, int] = {}
         self._shared: dict[tuple[int, ...], int] = {}
+        self._metadata: list[Any] = []
+        self._names: set[str] = set()
 
     def tensor(self, name: str, shape: Sequence[int], quantization: Quantization) -> int:
         """Adds an int8 tensor that an operator computes; returns its index."""
@@ -93,6 +97,20 @@ class FlatModel:
             self._add_buffer(integers),
             self._channel_parameters(scales, 0),
         )
+
+    def array(
+        self, name: str, integers: np.ndarray, quantization: Quantization | None = None
+    ) -> int:
+        """Adds a constant of the integers themselves: int8, uint8 or int32."""
+        parameters = None if quantization is None else self._parameters(quantization)
+        dtype = integers.dtype.name.upper()
+        buffer = self._add_buffer(integers)
+        return self._add_tensor(name, integers.shape, dtype, buffer, parameters)
+
+    def codes(self, name: str, codes: np.ndarray, scales: np.ndarray) -> int:
+        """Adds the packed kernel of a shift convolution with a scale for each filter."""
+        parameters = self._channel_parameters(scales, 0)
+        return self._add_tensor(name, codes.shape, "UINT8", self._add_buffer(codes), parameters)
 
     def integers(self, values: Sequence[int]) -> int:
         """Adds an int32 vector, an operator's argument such as axes or a shape."""
@@ -129,6 +147,30 @@ class FlatModel:
             operator.builtinOptions = table
         self._operators.append(operator)
 
+    def reshape(self, source: int, output: int, shape: Sequence[int]) -> None:
+        """Adds a RESHAPE to a shape, the batch included."""
+        new_shape = np.asarray(shape, np.int32)
+        self.operator("RESHAPE", [source, self.integers(shape)], output, newShape=new_shape)
+
+    def custom(self, name: str, inputs: Sequence[int], output: int, options: bytes) -> None:
+        """Adds a custom operator.
+
+        Args:
+            name: Under which a runtime knows it.
+            inputs: Indices of its input tensors.
+            output: Index of its output tensor.
+            options: What else it needs to know.
+        """
+        self.operator(f"{_CUSTOM}{name}", inputs, output)
+        self._operators[-1].customOptions = np.frombuffer(options, np.uint8)
+
+    def metadata(self, name: str, content: bytes) -> None:
+        """Adds bytes that no runtime reads."""
+        entry = self._schema.MetadataT()
+        entry.name = name
+        entry.buffer = self._add_buffer(np.frombuffer(content, np.uint8))
+        self._metadata.append(entry)
+
     def fused(self, activation: str) -> int:
         """The format's number of a fused activation: "linear", "relu" or "relu6"."""
         name = {"linear": "NONE", "relu": "RELU", "relu6": "RELU6"}[activation]
@@ -142,7 +184,7 @@ class FlatModel:
         """Returns the content of the file."""
         schema = self._schema
         graph = schema.SubGraphT()
-        graph.name = "main"
+        graph.name = self._name
         graph.tensors, graph.operators = self._tensors, self._operators
         graph.inputs = np.asarray(inputs, np.int32)
         graph.outputs = np.asarray(outputs, np.int32)
@@ -151,23 +193,30 @@ class FlatModel:
         model.description = self._description
         model.subgraphs, model.buffers = [graph], self._buffers
         model.operatorCodes = [self._operator_code(name) for name in self._codes]
+        if self._metadata:
+            model.metadata = self._metadata
         builder = _aligned_builder()
         builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
 
     def _operator_code(self, name: str) -> Any:
         code = self._schema.OperatorCodeT()
-        code.builtinCode = getattr(self._schema.BuiltinOperator, name)
+        custom = name.startswith(_CUSTOM)
+        code.builtinCode = getattr(self._schema.BuiltinOperator, "CUSTOM" if custom else name)
         # Old readers look at the one-byte field, where 127 says "see the other field".
         code.deprecatedBuiltinCode = min(code.builtinCode, 127)
-        code.version = _VERSIONS.get(name, _INT8_VERSION)
+        code.version = 1 if custom else _VERSIONS.get(name, _INT8_VERSION)
+        if custom:
+            code.customCode = name.removeprefix(_CUSTOM)
         return code
 
     def _add_tensor(
         self, name: str, shape: Sequence[int], dtype: str, buffer: int, parameters: Any
     ) -> int:
         tensor = self._schema.TensorT()
-        tensor.name = f"{name}:{len(self._tensors)}"
+        # A name that is taken is made another one by its number.
+        tensor.name = f"{name}:{len(self._tensors)}" if name in self._names else name
+        self._names.add(tensor.name)
         tensor.shape = np.asarray(shape, np.int32)
         tensor.type = getattr(self._schema.TensorType, dtype)
         tensor.buffer = buffer

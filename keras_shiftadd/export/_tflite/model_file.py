@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_shiftadd.export._imports import litert_schema
+from keras_shiftadd.export._tflite.custom_options import PREFIX
 
 _IDENTIFIER = b"TFL3"
 # What generated readers raise where offsets lead out of the file or make no sense.
@@ -39,6 +40,12 @@ def read_model_file(path: str | os.PathLike[str]) -> bytes:
     content = file.read_bytes()
     parse_model(content, str(file))
     return content
+
+
+def has_custom_operators(content: bytes, name: str) -> bool:
+    """Whether a file has custom operators of this package."""
+    codes = parse_model(content, name).operatorCodes or []
+    return any((code.customCode or b"").startswith(PREFIX.encode()) for code in codes)
 
 
 def parse_model(content: bytes, name: str) -> Any:

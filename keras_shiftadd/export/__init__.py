@@ -7,6 +7,9 @@ from keras_shiftadd.export._audit.audit import audit
 from keras_shiftadd.export._audit.audit_report import AuditedOperator, AuditReport
 from keras_shiftadd.export._errors import MultiplicationFound, UnsupportedLayerError
 from keras_shiftadd.export._export_report import ExportReport
+from keras_shiftadd.export._integer.model import IntegerModel
+from keras_shiftadd.export._quantize.quantize import quantize
+from keras_shiftadd.export._runtime.integer_interpreter import IntegerInterpreter
 from keras_shiftadd.export._runtime.interpreter import RUNTIMES, Interpreter, TensorDetails
 from keras_shiftadd.export._to_tflite import to_tflite
 
@@ -15,10 +18,13 @@ __all__ = [
     "AuditReport",
     "AuditedOperator",
     "ExportReport",
+    "IntegerInterpreter",
+    "IntegerModel",
     "Interpreter",
     "MultiplicationFound",
     "TensorDetails",
     "UnsupportedLayerError",
     "audit",
+    "quantize",
     "to_tflite",
 ]

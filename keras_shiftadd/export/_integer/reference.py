@@ -82,12 +82,19 @@ def _run(model: IntegerModel, x: np.ndarray) -> list[np.ndarray]:
     for operator in model.operators:
         inputs = [values[index] for index in operator.inputs]
         tensors = [model.tensors[index] for index in operator.inputs]
-        y = _apply(operator, inputs, tensors)
+        y = apply(operator, inputs, tensors)
         values[operator.output] = y.reshape(len(x), *model.tensors[operator.output].shape)
     return [values[index] for index in range(len(model.tensors))]
 
 
-def _apply(operator: Operator, inputs: list[np.ndarray], tensors: list[Tensor]) -> np.ndarray:
+def apply(operator: Operator, inputs: list[np.ndarray], tensors: list[Tensor]) -> np.ndarray:
+    """The output of an operator, in the shape in which it comes, from its inputs.
+
+    Args:
+        operator: The operator.
+        inputs: int8 arrays `(samples, *shape)`.
+        tensors: What the inputs are.
+    """
     zeros = [tensor.quantization.zero_point for tensor in tensors]
     match operator:
         case Convolution():

@@ -1,0 +1,1 @@
+"""Makes an int8 network of a Keras model."""

@@ -1,0 +1,94 @@
+"""Quantises activations that are not merged into the layer before them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_shiftadd.export._integer import softmax
+from keras_shiftadd.export._integer.operators import Softmax
+from keras_shiftadd.export._model.known_layers import activation_name
+from keras_shiftadd.export._model.plan import Step
+from keras_shiftadd.export._quantization import INT8_MAX, INT8_MIN, Quantization
+from keras_shiftadd.export._quantize.builder import Builder, rescaled, unsupported
+from keras_shiftadd.export._quantize.limits import highest
+
+
+def quantize_activation(builder: Builder, step: Step) -> None:
+    """Quantises a function of single numbers, or a softmax."""
+    layer: Any = step.node.layer
+    index = builder.get(step.node.inputs[0])
+    name, slope = _function(layer)
+    if name == "softmax":
+        _softmax(builder, step, index)
+        return
+    inputs = builder.tensor(index).quantization
+    output = builder.quantizations.of(step.output)
+    if name in ("relu", "relu6", "leaky_relu"):
+        table = rescaled(inputs, output)
+        if name == "leaky_relu":
+            negative = np.arange(INT8_MIN, INT8_MAX + 1) < inputs.zero_point
+            table = np.where(negative, rescaled(inputs, output, slope), table)
+        else:
+            largest = 6.0 if name == "relu6" else getattr(layer, "max_value", None)
+            table = np.clip(table, output.zero_point, highest(largest, output))
+        result = builder.table(step.node.name, name, index, output, table)
+    else:
+        compute = _FUNCTIONS[name] if name != "elu" else _elu(slope)
+        result = builder.lookup(step.node.name, name, index, output, compute)
+    builder.put(step.output, result)
+
+
+def _function(layer: Any) -> tuple[str, float]:
+    """The name of a function, and its parameter."""
+    if isinstance(layer, keras.layers.LeakyReLU):
+        return "leaky_relu", float(layer.negative_slope)
+    if isinstance(layer, keras.layers.ReLU):
+        slope = float(layer.negative_slope or 0.0)
+        return ("leaky_relu" if slope else "relu"), slope
+    if isinstance(layer, keras.layers.ELU):
+        return "elu", float(layer.alpha)
+    if isinstance(layer, keras.layers.Softmax):
+        return "softmax", 0.0
+    name = activation_name(layer)
+    # The slope of Keras' function leaky_relu, and the alpha of elu.
+    return name, 0.2 if name == "leaky_relu" else 1.0
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+_FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "sigmoid": _sigmoid,
+    "tanh": np.tanh,
+    "silu": lambda x: x * _sigmoid(x),
+    "hard_silu": lambda x: x * np.clip(x + 3.0, 0.0, 6.0) / 6.0,
+}
+
+
+def _elu(alpha: float) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda x: np.where(x > 0.0, x, alpha * np.expm1(np.minimum(x, 0.0)))
+
+
+def _softmax(builder: Builder, step: Step, index: int) -> None:
+    layer: Any = step.node.layer
+    rank = len(step.node.shape)
+    axis = getattr(layer, "axis", -1)
+    if axis not in (-1, rank):
+        raise unsupported(layer, f"it must run over the last axis. Received: axis={axis}")
+    tensor = builder.tensor(index)
+    finest = 2.0**-16
+    if tensor.quantization.scale < finest:
+        index = builder.requantize(index, Quantization(finest, tensor.quantization.zero_point))
+    multiplier, left_shift, least = softmax.softmax_arguments(
+        builder.tensor(index).quantization.scale
+    )
+    result = builder.add(
+        step.node.name,
+        tensor.shape,
+        softmax.OUTPUT,
+        lambda out: Softmax(step.node.name, (index,), out, multiplier, left_shift, least),
+    )
+    builder.put(step.output, result)

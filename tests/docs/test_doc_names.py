@@ -7,7 +7,17 @@ import re
 import doc_pages
 import pytest
 
-ROOMS = ("", ".layers", ".ops", ".testing", ".cost", ".tuners", ".export", ".custom_ops")
+ROOMS = (
+    "",
+    ".layers",
+    ".ops",
+    ".testing",
+    ".cost",
+    ".models",
+    ".tuners",
+    ".export",
+    ".custom_ops",
+)
 SECTION = re.compile(r"^(Args|Returns|Raises|Example|Note|Reference):$", re.MULTILINE)
 
 

@@ -7,3 +7,7 @@ class UnsupportedLayerError(ValueError):
 
 class MultiplicationFound(AssertionError):
     """A file that should be free of multiplications has some, or has an operator not known."""
+
+
+class BudgetExceeded(ValueError):
+    """A network needs more memory than it may take."""

@@ -1,0 +1,84 @@
+"""Measured figures of the C kernels: code and executed instructions on each processor.
+
+benchmarks/firmware_figures.py measures them and writes figures.json.
+"""
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from keras_shiftadd.export._integer.model import Tensor
+from keras_shiftadd.export._integer.operators import Convolution
+
+FILE = Path(__file__).with_name("figures.json")
+
+
+@dataclass(frozen=True)
+class Code:
+    """Machine code of a kernel.
+
+    Args:
+        own: Bytes of its own file.
+        runtime: Bytes of each function of the compiler's library that it calls, by name.
+    """
+
+    own: int
+    runtime: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is known of the kernels on one processor.
+
+    Args:
+        code: By name of the kernel.
+        instructions: By name of the kernel, a number for each of `features`, in their order.
+        layer_code: Bytes of code that a layer of the generated C takes besides.
+    """
+
+    code: dict[str, Code]
+    instructions: dict[str, tuple[float, ...]]
+    layer_code: int
+
+    def estimate(self, kernel: str, features: tuple[float, ...]) -> float:
+        """Instructions of a convolution with a kernel."""
+        factors = self.instructions[kernel]
+        return sum(a * b for a, b in zip(factors, features, strict=True))
+
+
+def features(operator: Convolution, output: Tensor) -> tuple[float, ...]:
+    """What the instructions of a convolution are linear in.
+
+    Returns:
+        Steps of the inner products, elements of all windows, outputs, and 1.
+    """
+    rows, columns, channels, filters = operator.kernel.shape
+    window = rows * columns * channels
+    pixels = output.size // filters
+    return (
+        float(window * filters * pixels),
+        float(window * operator.groups * pixels),
+        float(output.size),
+        1.0,
+    )
+
+
+def figures(target: str) -> Figures:
+    """The figures of a target; those of `"portable"` and `"x86"` are of a Cortex-M0.
+
+    Args:
+        target: Name of the target.
+    """
+    measured = _measured()
+    numbers = measured.get(target, measured["cortex-m0"])
+    return Figures(
+        {name: Code(**code) for name, code in numbers["code"].items()},
+        {name: tuple(factors) for name, factors in numbers["instructions"].items()},
+        numbers["layer_code"],
+    )
+
+
+@functools.cache
+def _measured() -> dict:
+    return json.loads(FILE.read_text(encoding="utf-8"))

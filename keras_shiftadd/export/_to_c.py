@@ -1,0 +1,186 @@
+"""Writes an int8 network as C for microcontrollers."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_shiftadd._whole_folder import check_folder, folder_written_whole
+from keras_shiftadd.export._arguments import check_positive
+from keras_shiftadd.export._c.figures import Figures, figures
+from keras_shiftadd.export._c.firmware_report import ArenaBuffer, FirmwareLayer, FirmwareReport
+from keras_shiftadd.export._c.program import Program, make_program
+from keras_shiftadd.export._c.write_project import (
+    all_kernel_files,
+    kernel_files,
+    write_makefile,
+    write_test,
+)
+from keras_shiftadd.export._c.write_source import write_constants, write_header, write_model
+from keras_shiftadd.export._errors import BudgetExceeded
+from keras_shiftadd.export._integer.check import check
+from keras_shiftadd.export._integer.model import IntegerModel
+from keras_shiftadd.export._integer.reference import run
+from keras_shiftadd.export._targets import find_target
+
+_OWN_FILES = frozenset(
+    {"Makefile", "build", "model.c", "model.h", "model_constants.h", "test_model.c"}
+)
+_RECORDED = 4
+
+
+def to_c(
+    model: IntegerModel,
+    folder: str | os.PathLike[str],
+    target: str = "portable",
+    ram_budget: int | None = None,
+    flash_budget: int | None = None,
+    test_data: Any = None,
+) -> FirmwareReport:
+    """Writes an int8 network as C99: static memory, no heap, no library but string.h.
+
+    The folder has
+
+    - `model.h` with `model_invoke(const int8_t *input, int8_t *output)`, the sizes, the scales and
+      the zero points;
+    - `model.c`, a function for each layer, and `model_constants.h`, the weights;
+    - the kernels that they call, `*.c` and `*.h`;
+    - `test_model.c`, recorded inputs and the outputs of the NumPy reference, and a `Makefile`:
+      `make test` compares on this machine.
+
+    Activations and scratch memory share one arena. For each convolution the kernel is taken that
+    executes the fewest instructions on the target within `ram_budget`. The C is the same for all
+    compilers, and compiles for other processors than the target, too.
+
+    Args:
+        model: The network.
+        folder: The folder to write: new, empty, or an earlier export, which is replaced.
+        target: `"cortex-m4"`, `"cortex-m7"`, `"cortex-m33"`, `"cortex-m0"`, `"rv32i"`,
+            `"rv32im"`, `"x86"` or `"portable"`.
+        ram_budget: Bytes for the arena, the input and the output. By default there is no limit,
+            and speed decides.
+        flash_budget: Bytes for weights, parameters and machine code.
+        test_data: int8 array `(samples, ...)` for `test_model.c`. By default four random samples.
+
+    Returns:
+        A `FirmwareReport`; print it for a table of layers and memory.
+
+    Raises:
+        BudgetExceeded: If the network does not fit (a ValueError); nothing is written.
+        TypeError: If an argument is of a wrong type.
+        ValueError: If an argument does not fit, or the network breaks a rule of
+            docs/integer_ops.md.
+        OSError: If the folder cannot be written, or has other files in it.
+
+    Example:
+
+    >>> report = keras_shiftadd.export.to_c(integer_model, "firmware", target="cortex-m4",
+    ...                                     ram_budget=64 * 1024)
+    >>> print(report)
+    """
+    if not isinstance(folder, str | os.PathLike):
+        raise TypeError(f"`folder` must be a path. Received: {type(folder).__name__}.")
+    path = Path(folder)
+    known = find_target(target)
+    for name, value in (("ram_budget", ram_budget), ("flash_budget", flash_budget)):
+        if value is not None:
+            check_positive(value, name)
+    network = _integer_model(model)
+    check(network)
+    check_folder(path, _OWN_FILES | all_kernel_files())
+    inputs = _test_inputs(network, test_data)
+
+    numbers = figures(known.name)
+    outside = network.tensors[network.input].size + network.tensors[network.output].size
+    limit = None if ram_budget is None else ram_budget - outside
+    program = make_program(network, numbers, limit)
+    report = _report(program, path, known.name, numbers)
+    _check_budget("RAM", "ram_budget", report.ram_bytes, ram_budget, report)
+    _check_budget("flash", "flash_budget", report.flash_bytes, flash_budget, report)
+
+    kernels = kernel_files(program)
+    files = {
+        **kernels,
+        "model.h": write_header(program),
+        "model_constants.h": write_constants(program),
+        "model.c": write_model(program),
+        "test_model.c": write_test(inputs, run(network, inputs)),
+        "Makefile": write_makefile(["model.c", *(f for f in kernels if f.endswith(".c"))]),
+    }
+    with folder_written_whole(path) as temporary:
+        for name, text in files.items():
+            (temporary / name).write_text(text, encoding="utf-8")
+    return report
+
+
+def _integer_model(model: Any) -> IntegerModel:
+    if isinstance(model, IntegerModel):
+        return model
+    raise TypeError(f"`model` must be an IntegerModel. Received: {type(model).__name__}.")
+
+
+def _test_inputs(model: IntegerModel, data: Any) -> np.ndarray:
+    shape = model.tensors[model.input].shape
+    if data is None:
+        random = np.random.default_rng(0)
+        return random.integers(-128, 128, (_RECORDED, *shape)).astype(np.int8)
+    array = np.asarray(data)
+    if array.dtype != np.int8 or array.shape[1:] != shape or not len(array):
+        raise ValueError(
+            f"`test_data` must be an int8 array of shape (samples, {', '.join(map(str, shape))}). "
+            f"Received: {array.dtype}, shape {array.shape}."
+        )
+    return array
+
+
+def _check_budget(
+    what: str, argument: str, needed: int, budget: int | None, report: FirmwareReport
+) -> None:
+    if budget is not None and needed > budget:
+        parts = (
+            f"{report.arena_bytes:,} arena, {report.input_bytes:,} input, "
+            f"{report.output_bytes:,} output"
+            if what == "RAM"
+            else f"{report.constant_bytes:,} constants, {report.code_bytes:,} code"
+        )
+        raise BudgetExceeded(
+            f"The network must fit into `{argument}`. Received: {argument}={budget:,} bytes, but "
+            f"it takes {needed:,} bytes of {what} on {report.target} ({parts}). Nothing was "
+            "written. Take a smaller network or a larger part."
+        )
+
+
+def _report(program: Program, folder: Path, target: str, numbers: Figures) -> FirmwareReport:
+    model = program.model
+    layers = []
+    for operator, layer, choice in zip(
+        model.operators, program.layers, program.choices, strict=True
+    ):
+        if layer is not None:
+            layers.append(
+                FirmwareLayer(
+                    name=operator.name,
+                    function=layer.function,
+                    kernel=", ".join(layer.kernels),
+                    reason="" if choice is None else choice.reason,
+                    flash_bytes=layer.constant_bytes + layer.struct_bytes,
+                    scratch_bytes=layer.scratch_bytes,
+                    instructions=None if choice is None else choice.instructions,
+                )
+            )
+    buffers = (
+        ArenaBuffer(p.buffer.name, p.offset, p.buffer.size, p.buffer.first, p.buffer.last)
+        for p in program.memory.buffers
+    )
+    return FirmwareReport(
+        folder=folder,
+        target=target,
+        constant_bytes=program.constant_bytes,
+        code_bytes=program.code_bytes(numbers),
+        arena_bytes=program.memory.arena_bytes,
+        input_bytes=model.tensors[model.input].size,
+        output_bytes=model.tensors[model.output].size,
+        layers=tuple(layers),
+        arena=tuple(buffers),
+    )

@@ -70,16 +70,18 @@ def scratch_bytes(model: IntegerModel, i: int, choices: Sequence[Choice | None])
 _Candidate = tuple[Kernel, float, int]
 
 
-def _candidates(
-    model: IntegerModel, i: int, figures: Figures
-) -> list[_Candidate]:
+def _candidates(model: IntegerModel, i: int, figures: Figures) -> list[_Candidate]:
     """Kernels that compute an operator, with instructions and scratch memory, the best first."""
     operator = model.operators[i]
     if not isinstance(operator, Convolution):
         return []
     output = model.tensors[operator.output]
     found = [
-        (kernel, figures.estimate(kernel.name, features(operator, output)), kernel.scratch_bytes(operator))
+        (
+            kernel,
+            figures.estimate(kernel.name, features(operator, output)),
+            kernel.scratch_bytes(operator),
+        )
         for kernel in KERNELS.values()
         if kernel.takes(operator) and kernel.name in figures.instructions
     ]

@@ -15,29 +15,17 @@ FILE = Path(__file__).with_name("figures.json")
 
 
 @dataclass(frozen=True)
-class Code:
-    """Machine code of a kernel.
-
-    Args:
-        own: Bytes of its own file.
-        runtime: Bytes of each function of the compiler's library that it calls, by name.
-    """
-
-    own: int
-    runtime: dict[str, int]
-
-
-@dataclass(frozen=True)
 class Figures:
     """What is known of the kernels on one processor.
 
     Args:
-        code: By name of the kernel.
+        code: By name of the kernel, bytes of each function and table of its machine code, those of
+            the compiler's library included, by name.
         instructions: By name of the kernel, a number for each of `features`, in their order.
         layer_code: Bytes of code that a layer of the generated C takes besides.
     """
 
-    code: dict[str, Code]
+    code: dict[str, dict[str, int]]
     instructions: dict[str, tuple[float, ...]]
     layer_code: int
 
@@ -73,7 +61,7 @@ def figures(target: str) -> Figures:
     measured = _measured()
     numbers = measured.get(target, measured["cortex-m0"])
     return Figures(
-        {name: Code(**code) for name, code in numbers["code"].items()},
+        numbers["code"],
         {name: tuple(factors) for name, factors in numbers["instructions"].items()},
         numbers["layer_code"],
     )

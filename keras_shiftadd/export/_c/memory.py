@@ -6,7 +6,14 @@ from typing import Literal
 
 from keras_shiftadd.export._c.arena import Buffer, place_buffers
 from keras_shiftadd.export._integer.model import IntegerModel
-from keras_shiftadd.export._integer.operators import Add, Lookup, Multiply, Operator, Reshape, Softmax
+from keras_shiftadd.export._integer.operators import (
+    Add,
+    Lookup,
+    Multiply,
+    Operator,
+    Reshape,
+    Softmax,
+)
 
 
 @dataclass(frozen=True)

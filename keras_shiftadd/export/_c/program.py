@@ -43,17 +43,12 @@ class Program:
 
     def code_bytes(self, figures: Figures) -> int:
         """Bytes of machine code, from measured sizes."""
-        codes = [figures.code[name] for name in self.kernels]
-        runtime = {name: size for code in codes for name, size in code.runtime.items()}
+        parts = {name: size for k in self.kernels for name, size in figures.code[k].items()}
         layers = sum(layer is not None for layer in self.layers)
-        return (
-            sum(code.own for code in codes) + sum(runtime.values()) + layers * figures.layer_code
-        )
+        return sum(parts.values()) + layers * figures.layer_code
 
 
-def make_program(
-    model: IntegerModel, figures: Figures, arena_limit: int | None = None
-) -> Program:
+def make_program(model: IntegerModel, figures: Figures, arena_limit: int | None = None) -> Program:
     """Chooses kernels and places memory.
 
     Args:
@@ -83,9 +78,7 @@ def _layers(model: IntegerModel, choices: Sequence[Choice | None]) -> list[Layer
             layers.append(None)
         elif isinstance(operator, Convolution):
             assert choice is not None  # every convolution has a portable kernel
-            layers.append(
-                write_convolution(operator, sources[0], output, choice.kernel, name)
-            )
+            layers.append(write_convolution(operator, sources[0], output, choice.kernel, name))
         else:
             layers.append(write_simple(operator, sources, output, name))
     return layers

@@ -8,7 +8,7 @@ import numpy as np
 from keras_shiftadd.export._c import c_text
 from keras_shiftadd.export._c.program import Program
 
-_KERNELS = Path(__file__).resolve().parents[2] / "custom_ops" / "micro"
+KERNEL_FOLDER = Path(__file__).resolve().parents[2] / "custom_ops" / "micro"
 _INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
 _MAKEFILE = """\
@@ -78,18 +78,18 @@ def kernel_files(program: Program) -> dict[str, str]:
     while wanted:
         name = wanted.pop()
         if name not in found:
-            found[name] = (_KERNELS / name).read_text(encoding="utf-8")
+            found[name] = (KERNEL_FOLDER / name).read_text(encoding="utf-8")
             wanted.extend(_INCLUDE.findall(found[name]))
             # A header of helper functions that are not inline has a file beside it.
             beside = name.removesuffix(".h") + ".c"
-            if name.endswith(".h") and (_KERNELS / beside).exists():
+            if name.endswith(".h") and (KERNEL_FOLDER / beside).exists():
                 wanted.append(beside)
     return found
 
 
 def all_kernel_files() -> set[str]:
     """Names of all files that an export may copy."""
-    return {file.name for file in _KERNELS.glob("*.[ch]")}
+    return {file.name for file in KERNEL_FOLDER.glob("*.[ch]")}
 
 
 def write_makefile(sources: list[str]) -> str:

@@ -1,6 +1,6 @@
 """Operators without weights as C."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,6 +32,7 @@ _STRUCT_BYTES = {
 }
 _LARGEST_SIZE = 0xFFFF
 
+Fields = dict[str, int | str]
 Simple = Pooling | Mean | Add | Multiply | Lookup | Softmax | Pad | Concatenate
 
 
@@ -52,10 +53,15 @@ def write_simple(operator: Simple, sources: Sequence[Tensor], output: Tensor, na
     """
     x = sources[0]
     zeros = [tensor.quantization.zero_point for tensor in sources]
+    fields: Fields
     match operator:
         case Pooling():
             return _one_struct(
-                operator, f"{operator.kind}_pool", "ksa_pool_params", name, _pooling(operator, x, output)
+                operator,
+                f"{operator.kind}_pool",
+                "ksa_pool_params",
+                name,
+                _pooling(operator, x, output),
             )
         case Mean():
             fields = {
@@ -83,7 +89,9 @@ def write_simple(operator: Simple, sources: Sequence[Tensor], output: Tensor, na
                 "input_zeros": _braces(zeros),
                 "requantization": _requantization(operator.requantization),
             }
-            return _one_struct(operator, "multiply", "ksa_multiply_params", name, fields, ("a", "b"))
+            return _one_struct(
+                operator, "multiply", "ksa_multiply_params", name, fields, ("a", "b")
+            )
         case Softmax():
             fields = {
                 "rows": x.size // x.shape[-1],
@@ -120,7 +128,7 @@ def write_simple(operator: Simple, sources: Sequence[Tensor], output: Tensor, na
             return _concatenate(operator, sources, output, name)
 
 
-def _pooling(operator: Pooling, x: Tensor, output: Tensor) -> dict[str, int | str]:
+def _pooling(operator: Pooling, x: Tensor, output: Tensor) -> Fields:
     rows, columns, channels = image_shape(x)
     return {
         "in_rows": rows,
@@ -144,7 +152,7 @@ def _concatenate(
 ) -> Layer:
     kind, structs, calls, first = "ksa_concatenate_params", [], [], 0
     for i, source in enumerate(sources):
-        fields: dict[str, int | str] = {
+        fields: Fields = {
             "positions": source.size // source.shape[-1],
             "channels": source.shape[-1],
             "first": first,
@@ -169,7 +177,7 @@ def _one_struct(
     kernel: str,
     kind: str,
     name: str,
-    fields: Mapping[str, int | str],
+    fields: Fields,
     inputs: tuple[str, ...] = ("x",),
 ) -> Layer:
     return Layer(
@@ -183,7 +191,7 @@ def _one_struct(
     )
 
 
-def _struct(layer: str, kind: str, name: str, fields: Mapping[str, int | str]) -> str:
+def _struct(layer: str, kind: str, name: str, fields: Fields) -> str:
     for field, value in fields.items():
         if field not in _WIDE and isinstance(value, int) and value > _LARGEST_SIZE:
             raise ValueError(

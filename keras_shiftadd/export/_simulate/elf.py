@@ -36,11 +36,19 @@ class Section:
 
 @dataclass(frozen=True)
 class Symbol:
-    """A function or a variable."""
+    """A function or a variable.
+
+    Args:
+        name: In the program.
+        address: Of its first byte.
+        size: Bytes.
+        shared: Whether other files see it; others may have one of the same name.
+    """
 
     name: str
     address: int
     size: int
+    shared: bool
 
 
 @dataclass(frozen=True)
@@ -101,9 +109,9 @@ def read_elf(path: Path) -> Elf:
                 if info & 15 == _FUNCTION:
                     # The lowest bit of an Arm function's address says that it is Thumb code.
                     address = address & ~1 if machine == _ARM else address
-                    functions[title] = Symbol(title, address, length)
+                    functions[title] = Symbol(title, address, length, info >> 4 != 0)
                 elif info & 15 == _OBJECT:
-                    variables[title] = Symbol(title, address, length)
+                    variables[title] = Symbol(title, address, length, info >> 4 != 0)
     return Elf(tuple(segments), tuple(sections), functions, variables)
 
 

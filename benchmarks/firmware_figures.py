@@ -1,0 +1,179 @@
+"""Measures code and executed instructions of the microcontroller kernels on each processor.
+
+    python benchmarks/firmware_figures.py            # prints how well the instructions fit
+    python benchmarks/firmware_figures.py --write    # writes the table that `to_c` chooses by
+
+Instructions are fitted, for each kernel and processor, to a line in the steps of the inner products,
+the elements of all windows, the outputs and 1, over convolutions of different shapes.
+"""
+
+import argparse
+import json
+import pathlib
+import tempfile
+
+import numpy as np
+
+from keras_shiftadd.export._c import figures
+from keras_shiftadd.export._c.kernels import KERNELS, Kernel
+from keras_shiftadd.export._c.parameters import convolution_bytes, convolution_fields
+from keras_shiftadd.export._c.program import make_program
+from keras_shiftadd.export._c.write_project import KERNEL_FOLDER
+from keras_shiftadd.export._c.write_source import write_constants, write_header, write_model
+from keras_shiftadd.export._integer.model import IntegerModel, Tensor
+from keras_shiftadd.export._integer.operators import Convolution, Requantization
+from keras_shiftadd.export._integer.windows import output_size
+from keras_shiftadd.export._quantization import Quantization
+from keras_shiftadd.export._simulate.compilation import compile_program
+from keras_shiftadd.export._simulate.elf import Elf
+from keras_shiftadd.export._simulate.machine import Machine
+from keras_shiftadd.export._targets import TARGETS, Core
+
+OTHERS = ("add", "average_pool", "concatenate", "lookup", "max_pool", "mean", "multiply", "pad")
+# Rows and columns, window, channels, filters, groups.
+SHAPES = (
+    ((8, 8), (3, 3), 8, 8, 1),
+    ((8, 8), (1, 1), 16, 16, 1),
+    ((6, 6), (3, 3), 16, 4, 1),
+    ((8, 8), (1, 1), 8, 32, 1),
+    ((7, 7), (5, 5), 4, 8, 1),
+    ((4, 4), (3, 3), 32, 16, 1),
+    ((1, 1), (1, 1), 64, 12, 1),
+    ((8, 8), (3, 3), 16, 16, 16),
+    ((6, 6), (3, 3), 8, 8, 8),
+    ((6, 6), (3, 3), 8, 8, 2),
+)
+PADS = {1: (0, 0), 3: (1, 1), 5: (2, 2)}
+
+
+def convolution(rng: np.random.Generator, operator: str, shape: tuple) -> IntegerModel:
+    """A network of one convolution with random weights."""
+    size, window, channels, filters, groups = shape
+    kernel = rng.integers(-127, 128, (*window, channels // groups, filters))
+    if operator == "shift":
+        kernel = rng.choice([-1, 1], kernel.shape) * 2 ** rng.integers(0, 7, kernel.shape)
+    pads = (PADS[window[0]], PADS[window[1]])
+    multiplier = rng.integers(2**20, 2**24, filters).astype(np.int32)
+    requantization = Requantization(multiplier, np.full(filters, 32, np.int32), 3)
+    made = Convolution(
+        "layer", operator, (0,), 1, kernel.astype(np.int8), np.zeros(filters, np.int32),
+        requantization, np.ones(filters), groups, pads=pads,
+    )  # fmt: skip
+    out = output_size(size, window, (1, 1), (1, 1), pads)
+    tensors = (
+        Tensor("x", (*size, channels), Quantization(1.0, 5)),
+        Tensor("y", (*out, filters), Quantization(1.0, 3)),
+    )
+    return IntegerModel("network", tensors, (made,), 0, 1)
+
+
+def run(machine: Machine, kernel: Kernel, model: IntegerModel, rng: np.random.Generator) -> int:
+    """Instructions of a kernel on random inputs."""
+    (operator,) = model.operators
+    source, output = model.tensors
+    constants = kernel.pack(operator, source).items()
+    addresses = {name: machine.place(array.tobytes()) for name, array in constants}
+    fields = convolution_fields(operator, source, output)
+    params = machine.place(convolution_bytes(fields, addresses))
+    x = machine.place(rng.integers(-128, 128, source.size).astype(np.int8).tobytes())
+    y = machine.place(bytes(output.size))
+    scratch = machine.place(bytes(kernel.scratch_bytes(operator)))
+    return machine.call(kernel.function, params, x, y, scratch).instructions
+
+
+def code(program: Elf, kernel: str) -> dict[str, int]:
+    """Bytes of the functions and tables of a program, by name; one name an address."""
+    sizes: dict[int, tuple[str, int]] = {}
+    for symbol in (*program.functions.values(), *program.variables.values()):
+        library = symbol.name.startswith(("compiler_rt", "__", "mem"))
+        name = symbol.name if symbol.shared or library else f"{kernel}.{symbol.name}"
+        sizes[symbol.address] = min(sizes.get(symbol.address, (name, symbol.size)), (name, symbol.size))
+    return {name: size for name, size in sizes.values() if size}
+
+
+def fit(rows: list[tuple[float, ...]], counts: list[int]) -> tuple[list[float], float]:
+    """Factors that are not negative, with the least relative error, and the largest of these."""
+    matrix, values = np.array(rows), np.array(counts, float)
+    used = list(range(matrix.shape[1]))
+    while True:
+        relative = matrix[:, used] / values[:, None]
+        factors = np.linalg.lstsq(relative, np.ones(len(values)), rcond=None)[0]
+        if factors.min() >= 0:
+            break
+        used.remove(used[int(factors.argmin())])
+    result = np.zeros(matrix.shape[1])
+    result[used] = factors
+    return [float(f"{f:.4g}") for f in result], float(np.abs(matrix @ result / values - 1).max())
+
+
+def layer_code(core: Core, numbers: figures.Figures, folder: pathlib.Path) -> int:
+    """Bytes of code of a layer of the generated C beside its kernel."""
+    rng = np.random.default_rng(0)
+    shape = ((4, 4), (1, 1), 4, 4, 1)
+    one = convolution(rng, "conv", shape)
+    count = 4
+    operators = tuple(
+        Convolution(**{**vars(one.operators[0]), "name": f"layer_{i}", "inputs": (i,), "output": i + 1})
+        for i in range(count)
+    )
+    tensors = tuple(Tensor(f"t{i}", (4, 4, 4), Quantization(1.0, 5)) for i in range(count + 1))
+    program = make_program(IntegerModel("network", tensors, operators, 0, count), numbers)
+    for name, write in (
+        ("model.h", write_header),
+        ("model.c", write_model),
+        ("model_constants.h", write_constants),
+    ):
+        (folder / name).write_text(write(program))
+    sources = [folder / "model.c", *sorted(KERNEL_FOLDER.glob("*.c"))]
+    elf = compile_program(sources, core, folder / "m.elf", ["model_invoke"], include=[KERNEL_FOLDER])
+    own = [f.size for n, f in elf.functions.items() if n.startswith(("layer_", "model_invoke"))]
+    return -(-sum(own) // count)
+
+
+def measure(core: Core, folder: pathlib.Path, name: str) -> dict:
+    """All figures of a processor."""
+    rng = np.random.default_rng(0)
+    sources = sorted(KERNEL_FOLDER.glob("*.c"))
+    result: dict = {"code": {}, "instructions": {}, "layer_code": 0}
+    for kernel in KERNELS.values():
+        program = compile_program(
+            sources, core, folder / f"{kernel.name}.elf", [kernel.function], include=[KERNEL_FOLDER]
+        )
+        result["code"][kernel.name] = code(program, kernel.name)
+        machine = Machine(program, core)
+        rows, counts = [], []
+        operator = sorted(kernel.operators)[-1]
+        for shape in SHAPES:
+            model = convolution(rng, operator, shape)
+            if kernel.takes(model.operators[0]):
+                rows.append(figures.features(model.operators[0], model.tensors[1]))
+                counts.append(run(machine, kernel, model, rng))
+        factors, error = fit(rows, counts)
+        result["instructions"][kernel.name] = factors
+        print(f"{name:<11} {kernel.name:<20} {factors}  largest error {error:.0%}", flush=True)
+    for other in (*OTHERS, "softmax"):
+        program = compile_program(
+            sources, core, folder / f"{other}.elf", [f"ksa_{other}"], include=[KERNEL_FOLDER]
+        )
+        result["code"][other] = code(program, other)
+    numbers = figures.Figures(result["code"], result["instructions"], 0)
+    result["layer_code"] = layer_code(core, numbers, folder)
+    return result
+
+
+def main() -> None:
+    """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="write the table of the package")
+    options = parser.parse_args()
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, target in TARGETS.items():
+            if target.core is not None:
+                results[name] = measure(target.core, pathlib.Path(folder), name)
+    if options.write:
+        figures.FILE.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -3,8 +3,8 @@
     python benchmarks/firmware_figures.py            # prints how well the instructions fit
     python benchmarks/firmware_figures.py --write    # writes the table that `to_c` chooses by
 
-Instructions are fitted, for each kernel and processor, to a line in the steps of the inner products,
-the elements of all windows, the outputs and 1, over convolutions of different shapes.
+Instructions are fitted, for each kernel and processor, to a line in the steps of the inner
+products, the elements of all windows, the outputs and 1, over convolutions of different shapes.
 """
 
 import argparse
@@ -15,10 +15,10 @@ import tempfile
 import numpy as np
 
 from keras_shiftadd.export._c import figures
+from keras_shiftadd.export._c.kernel_files import KERNEL_FOLDER
 from keras_shiftadd.export._c.kernels import KERNELS, Kernel
 from keras_shiftadd.export._c.parameters import convolution_bytes, convolution_fields
 from keras_shiftadd.export._c.program import make_program
-from keras_shiftadd.export._c.write_project import KERNEL_FOLDER
 from keras_shiftadd.export._c.write_source import write_constants, write_header, write_model
 from keras_shiftadd.export._integer.model import IntegerModel, Tensor
 from keras_shiftadd.export._integer.operators import Convolution, Requantization
@@ -87,7 +87,9 @@ def code(program: Elf, kernel: str) -> dict[str, int]:
     for symbol in (*program.functions.values(), *program.variables.values()):
         library = symbol.name.startswith(("compiler_rt", "__", "mem"))
         name = symbol.name if symbol.shared or library else f"{kernel}.{symbol.name}"
-        sizes[symbol.address] = min(sizes.get(symbol.address, (name, symbol.size)), (name, symbol.size))
+        sizes[symbol.address] = min(
+            sizes.get(symbol.address, (name, symbol.size)), (name, symbol.size)
+        )
     return {name: size for name, size in sizes.values() if size}
 
 
@@ -113,7 +115,9 @@ def layer_code(core: Core, numbers: figures.Figures, folder: pathlib.Path) -> in
     one = convolution(rng, "conv", shape)
     count = 4
     operators = tuple(
-        Convolution(**{**vars(one.operators[0]), "name": f"layer_{i}", "inputs": (i,), "output": i + 1})
+        Convolution(
+            **{**vars(one.operators[0]), "name": f"layer_{i}", "inputs": (i,), "output": i + 1}
+        )
         for i in range(count)
     )
     tensors = tuple(Tensor(f"t{i}", (4, 4, 4), Quantization(1.0, 5)) for i in range(count + 1))
@@ -125,7 +129,9 @@ def layer_code(core: Core, numbers: figures.Figures, folder: pathlib.Path) -> in
     ):
         (folder / name).write_text(write(program))
     sources = [folder / "model.c", *sorted(KERNEL_FOLDER.glob("*.c"))]
-    elf = compile_program(sources, core, folder / "m.elf", ["model_invoke"], include=[KERNEL_FOLDER])
+    elf = compile_program(
+        sources, core, folder / "m.elf", ["model_invoke"], include=[KERNEL_FOLDER]
+    )
     own = [f.size for n, f in elf.functions.items() if n.startswith(("layer_", "model_invoke"))]
     return -(-sum(own) // count)
 

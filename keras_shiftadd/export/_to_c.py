@@ -10,13 +10,9 @@ from keras_shiftadd._whole_folder import check_folder, folder_written_whole
 from keras_shiftadd.export._arguments import check_positive
 from keras_shiftadd.export._c.figures import Figures, figures
 from keras_shiftadd.export._c.firmware_report import ArenaBuffer, FirmwareLayer, FirmwareReport
+from keras_shiftadd.export._c.kernel_files import all_kernel_files, kernel_files
 from keras_shiftadd.export._c.program import Program, make_program
-from keras_shiftadd.export._c.write_project import (
-    all_kernel_files,
-    kernel_files,
-    write_makefile,
-    write_test,
-)
+from keras_shiftadd.export._c.write_project import write_makefile, write_test
 from keras_shiftadd.export._c.write_source import write_constants, write_header, write_model
 from keras_shiftadd.export._errors import BudgetExceeded
 from keras_shiftadd.export._integer.check import check
@@ -99,7 +95,7 @@ def to_c(
     _check_budget("RAM", "ram_budget", report.ram_bytes, ram_budget, report)
     _check_budget("flash", "flash_budget", report.flash_bytes, flash_budget, report)
 
-    kernels = kernel_files(program)
+    kernels = kernel_files(program.kernels)
     files = {
         **kernels,
         "model.h": write_header(program),

@@ -1,15 +1,8 @@
-"""The files around the generated C: kernels, Makefile, and a test for the host."""
-
-import re
-from pathlib import Path
+"""The files around the generated C: a Makefile, and a test for the host."""
 
 import numpy as np
 
 from keras_shiftadd.export._c import c_text
-from keras_shiftadd.export._c.program import Program
-
-KERNEL_FOLDER = Path(__file__).resolve().parents[2] / "custom_ops" / "micro"
-_INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
 _MAKEFILE = """\
 # Written by keras_shiftadd.
@@ -69,27 +62,6 @@ int main(void)
     return wrong != 0;
 }}
 """
-
-
-def kernel_files(program: Program) -> dict[str, str]:
-    """The C files that the program calls, with their headers: text by name."""
-    found: dict[str, str] = {}
-    wanted = ["shiftadd_micro.h", *(f"{name}.c" for name in program.kernels)]
-    while wanted:
-        name = wanted.pop()
-        if name not in found:
-            found[name] = (KERNEL_FOLDER / name).read_text(encoding="utf-8")
-            wanted.extend(_INCLUDE.findall(found[name]))
-            # A header of helper functions that are not inline has a file beside it.
-            beside = name.removesuffix(".h") + ".c"
-            if name.endswith(".h") and (KERNEL_FOLDER / beside).exists():
-                wanted.append(beside)
-    return found
-
-
-def all_kernel_files() -> set[str]:
-    """Names of all files that an export may copy."""
-    return {file.name for file in KERNEL_FOLDER.glob("*.[ch]")}
 
 
 def write_makefile(sources: list[str]) -> str:

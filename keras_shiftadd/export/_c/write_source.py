@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from keras_shiftadd.export._c import c_text
+from keras_shiftadd.export._c.kernel_files import kernel_text
 from keras_shiftadd.export._c.layer import Layer
 from keras_shiftadd.export._c.memory import Place
 from keras_shiftadd.export._c.program import Program
@@ -96,12 +97,25 @@ static union {
 #else
 #define MODEL_LAYER static void
 #endif
-{arena}
+{_declarations(program)}{arena}
 {"".join(functions)}void model_invoke(const int8_t *input, int8_t *output)
 {{
 {body}
 }}
 """
+
+
+def _declarations(program: Program) -> str:
+    """Those of the kernels that shiftadd_micro.h does not declare; all have one form."""
+    used = sorted({choice.kernel.function for choice in program.choices if choice is not None})
+    missing = [name for name in used if f"void {name}(" not in kernel_text("shiftadd_micro.h")]
+    if not missing:
+        return ""
+    lines = (
+        f"void {name}(const ksa_conv_params *params, const int8_t *x, int8_t *y, void *scratch);\n"
+        for name in missing
+    )
+    return "\n" + "".join(lines)
 
 
 def _layers(program: Program) -> Iterator[Layer]:

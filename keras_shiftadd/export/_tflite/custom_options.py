@@ -134,49 +134,21 @@ class ConvolutionOptions:
         )
 
 
-def pack_codes(kernel: np.ndarray) -> np.ndarray:
-    """A kernel of zeros and powers of two as 4-bit codes.
-
-    A code is 0 for 0, `1 + e` for `2 ** e` and `9 + e` for `-2 ** e`. Two are in a byte, the low
-    half first; each filter starts on a byte.
-
-    Args:
-        kernel: int8 array `(filters, rows, columns, channels)` of 0 and plus or minus powers of
-            two from 1 to 64.
-
-    Returns:
-        uint8 array `(filters, bytes)`.
-    """
-    flat = kernel.reshape(len(kernel), -1).astype(np.int64)
-    exponents = np.frexp(np.abs(flat).astype(np.float64))[1] - 1
-    codes = np.where(flat == 0, 0, 1 + exponents + 8 * (flat < 0)).astype(np.uint8)
-    if codes.shape[1] % 2:
-        codes = np.pad(codes, ((0, 0), (0, 1)))
-    return codes[:, ::2] | codes[:, 1::2] << 4
-
-
-def unpack_codes(codes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The kernel of these codes.
+def check_codes(codes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The codes of a shift kernel, all of which have a meaning.
 
     Args:
         codes: uint8 array `(filters, bytes)`.
         shape: Filters, rows, columns, channels.
-
-    Returns:
-        int8 array of that shape.
 
     Raises:
         ValueError: If there is a code without a meaning, or one where none belongs.
     """
     halves = np.stack([codes & 15, codes >> 4], axis=-1).reshape(len(codes), -1)
     size = int(np.prod(shape[1:], dtype=np.int64))
-    wanted = halves[:, :size]
-    magnitude = wanted & 7
-    if np.any(wanted == 8) or np.any(halves[:, size:]):
+    if np.any(halves[:, :size] == 8) or np.any(halves[:, size:]):
         raise ValueError(
-            "The codes of a shift kernel must be 0 to 7 and 9 to 15, and 0 behind the last one of "
-            "a filter. Received: others."
+            "the codes of a shift kernel, which must be 0 to 7 and 9 to 15, and 0 behind the last "
+            "one of a filter."
         )
-    powers = 1 << np.maximum(magnitude.astype(np.int64) - 1, 0)
-    values = np.where(magnitude == 0, 0, np.where(wanted > 8, -powers, powers))
-    return values.astype(np.int8).reshape(shape)
+    return codes

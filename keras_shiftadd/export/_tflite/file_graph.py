@@ -1,4 +1,4 @@
-"""The operators of one subgraph of a .tflite file, with what the audit asks of them."""
+"""The operators of one subgraph of a .tflite file."""
 
 import math
 from dataclasses import dataclass
@@ -19,11 +19,16 @@ QUANTIZED_TYPES = ("INT4", "INT8", "UINT8", "INT16")
 
 @dataclass(frozen=True)
 class FileTensor:
-    """A tensor: its shape, the name of its type, its scales, its data where it is a constant."""
+    """A tensor: its shape, the name of its type, its scales, its data where it is a constant.
 
+    The data has one axis.
+    """
+
+    name: str
     shape: tuple[int, ...]
     dtype: str
     scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
     data: np.ndarray | None
 
     @property
@@ -39,7 +44,7 @@ class FileTensor:
 
 @dataclass(frozen=True)
 class FileOperator:
-    """An operator: its name, its tensors and its options."""
+    """An operator: its name, its tensors and its options; those of a custom one are bytes."""
 
     name: str
     inputs: tuple[FileTensor | None, ...]
@@ -47,6 +52,7 @@ class FileOperator:
     options: Any
     input_indices: tuple[int, ...]
     output_indices: tuple[int, ...]
+    custom_options: bytes = b""
 
     @property
     def output_size(self) -> int:
@@ -73,14 +79,7 @@ class FileOperator:
 
 def read_operators(model: Any, graph: Any, schema: Any) -> list[FileOperator]:
     """The operators of a subgraph, in order of execution."""
-    type_names = {value: name for name, value in vars(schema.TensorType).items()}
-    computed = {
-        int(index) for item in graph.operators or [] for index in _list(item.outputs)
-    } | set(_list(graph.inputs))
-    tensors = [
-        _read_tensor(model, tensor, type_names, index in computed)
-        for index, tensor in enumerate(graph.tensors or [])
-    ]
+    tensors = read_tensors(model, graph, schema)
     operators = []
     for item in graph.operators or []:
         inputs, outputs = _list(item.inputs), _list(item.outputs)
@@ -92,9 +91,22 @@ def read_operators(model: Any, graph: Any, schema: Any) -> list[FileOperator]:
                 item.builtinOptions,
                 tuple(inputs),
                 tuple(outputs),
+                b"" if item.customOptions is None else bytes(bytearray(item.customOptions)),
             )
         )
     return operators
+
+
+def read_tensors(model: Any, graph: Any, schema: Any) -> list[FileTensor]:
+    """The tensors of a subgraph."""
+    type_names = {value: name for name, value in vars(schema.TensorType).items()}
+    computed = {
+        int(index) for item in graph.operators or [] for index in _list(item.outputs)
+    } | set(_list(graph.inputs))
+    return [
+        _read_tensor(model, tensor, type_names, index in computed)
+        for index, tensor in enumerate(graph.tensors or [])
+    ]
 
 
 def operator_name(code: Any, schema: Any) -> str:
@@ -103,9 +115,7 @@ def operator_name(code: Any, schema: Any) -> str:
     # Files of older writers have the code in the one-byte field only.
     name = names.get(max(code.builtinCode, code.deprecatedBuiltinCode), "UNKNOWN")
     if name == "CUSTOM":
-        custom = code.customCode
-        text = custom.decode(errors="replace") if isinstance(custom, bytes) else str(custom)
-        return f"CUSTOM:{text}"
+        return f"CUSTOM:{text(code.customCode)}"
     return name
 
 
@@ -114,6 +124,7 @@ def _read_tensor(model: Any, tensor: Any, type_names: dict[int, str], computed: 
     shape = tuple(_list(tensor.shape))
     parameters = tensor.quantization
     scales = () if parameters is None else tuple(_floats(parameters.scale))
+    zero_points = () if parameters is None else tuple(_list(parameters.zeroPoint))
     raw = model.buffers[tensor.buffer].data
     data = None
     # A buffer outside the flatbuffer proper, for files above 2 GB, is a constant all the same.
@@ -125,7 +136,14 @@ def _read_tensor(model: Any, tensor: Any, type_names: dict[int, str], computed: 
         data = np.asarray(raw if raw is not None else [], np.uint8)
         if dtype in _NUMPY_TYPES and len(data) % np.dtype(_NUMPY_TYPES[dtype]).itemsize == 0:
             data = np.frombuffer(data.tobytes(), _NUMPY_TYPES[dtype])
-    return FileTensor(shape, dtype, scales, data)
+    return FileTensor(text(tensor.name), shape, dtype, scales, zero_points, data)
+
+
+def text(value: Any) -> str:
+    """A string of the file, which may lack it."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return "" if value is None else str(value)
 
 
 def _list(values: Any) -> list[int]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from keras_shiftadd.export._c.packing import codes
 from keras_shiftadd.export._integer.model import IntegerModel, Tensor
 from keras_shiftadd.export._integer.operators import Convolution, Requantization
 from keras_shiftadd.export._quantization import Quantization
@@ -11,7 +12,6 @@ from keras_shiftadd.export._tflite import derived_integers
 from keras_shiftadd.export._tflite.custom_options import (
     ConvolutionOptions,
     convolution_name,
-    pack_codes,
 )
 from keras_shiftadd.export._tflite.flatbuffer import FlatModel
 from keras_shiftadd.export._tflite.geometry import image_shape, padding_name
@@ -172,7 +172,8 @@ def _write_custom(
     numbers, name = operator.requantization, operator.name
     kernel = np.ascontiguousarray(np.moveaxis(operator.kernel, 3, 0))
     if operator.operator == "shift":
-        weights = flat.codes(f"{name}/kernel", pack_codes(kernel), operator.kernel_scale)
+        packed = codes(operator.kernel).reshape(len(kernel), -1)
+        weights = flat.codes(f"{name}/kernel", packed, operator.kernel_scale)
     elif operator.operator == "adder":
         weights = flat.array(f"{name}/kernel", kernel, source.quantization)
     else:

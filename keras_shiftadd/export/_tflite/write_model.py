@@ -29,9 +29,9 @@ from keras_shiftadd.export._tflite import derived_integers
 from keras_shiftadd.export._tflite.custom_options import LOOKUP
 from keras_shiftadd.export._tflite.flatbuffer import FlatModel
 from keras_shiftadd.export._tflite.geometry import padding_name
+from keras_shiftadd.export._tflite.network_tensors import METADATA
 from keras_shiftadd.export._tflite.write_convolution import write_convolution
 
-METADATA = "keras_shiftadd"
 # Functions of one number whose tables the runtimes make themselves.
 _TABLES = {"requantize": "QUANTIZE", "relu": "RELU"}
 _MOST_CONCATENATED = 10  # by tflite-micro

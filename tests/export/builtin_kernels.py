@@ -1,32 +1,23 @@
 """Single builtin operators as .tflite files, run by LiteRT's reference kernels and tflite-micro."""
 
-import importlib.util
-
 import numpy as np
 
 from keras_shiftadd.export._quantization import Quantization
 from keras_shiftadd.export._runtime.runtimes import MicroRuntime
 from keras_shiftadd.export._tflite.flatbuffer import FlatModel
 
-RUNTIMES = ("litert", "tflite-micro")
-MISSING = {
-    "litert": importlib.util.find_spec("ai_edge_litert") is None,
-    "tflite-micro": importlib.util.find_spec("tflite_micro") is None,
-}
 
-
-def run(runtime, content, *inputs):
-    """The output of a file for one sample, from int8 inputs with a batch of 1."""
+def run(runtime, content, x):
+    """The output of a file for one sample, an int8 array with a batch of 1."""
     if runtime == "tflite-micro":
-        [x] = inputs
-        return MicroRuntime(content, None).run(x)
+        return MicroRuntime(content, custom=False, arena_size=None).run(x)
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    kind = OpResolverType.BUILTIN_REF if runtime == "litert" else OpResolverType.AUTO
-    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=kind)
+    interpreter = Interpreter(
+        model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
+    )
     interpreter.allocate_tensors()
-    for details, x in zip(interpreter.get_input_details(), inputs, strict=True):
-        interpreter.set_tensor(details["index"], x)
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
     interpreter.invoke()
     return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
@@ -54,16 +45,16 @@ def file_of(code, shapes, quantizations, output_shape, output, constants=(), **o
     return flat.serialize(inputs, [result])
 
 
+def integers_of(flat, integers, quantization):
+    """Adds a constant given in integers, as its own float numbers would."""
+    return flat.constant("constant", quantization.dequantize(integers), quantization)
+
+
 def all_bytes(*shape, seed=0):
     """Random int8 numbers of a shape, of the whole range."""
     return np.random.default_rng(seed).integers(-128, 128, shape).astype("int8")
 
 
-def scale(value):
-    """The float32 number nearest to a value."""
-    return float(np.float32(value))
-
-
 def quantization(value, zero_point=0):
     """A quantisation whose scale is a float32 number."""
-    return Quantization(scale(value), zero_point)
+    return Quantization(float(np.float32(value)), int(zero_point))

@@ -38,7 +38,7 @@ def quantize_global_pooling(builder: Builder, step: Step) -> None:
     quantization = builder.quantizations.of(step.output).fit(tensor.quantization.scale)
     builder.quantizations.set(step.output, quantization)
     factor = tensor.quantization.scale / quantization.scale
-    multiplier, shift = _mean_multiplier(factor, rows * columns)
+    multiplier, shift = mean_multiplier(factor, rows * columns)
     requantization = Requantization(
         np.array([multiplier], np.int32),
         np.array([shift], np.int32),
@@ -106,7 +106,7 @@ def _pool(
     )
 
 
-def _mean_multiplier(factor: float, count: int) -> tuple[int, int]:
+def mean_multiplier(factor: float, count: int) -> tuple[int, int]:
     """The factor divided by the number of positions, as TFLite's MEAN rounds it."""
     multiplier, shift = tflite_multiplier(factor)
     more = min(count.bit_length() - 1, 32, 62 - shift)

@@ -202,15 +202,19 @@ class Builder:
         return len(self._tensors) - 1
 
 
-def rescaled(source: Quantization, target: Quantization, slope: float = 1.0) -> np.ndarray:
+def rescaled(source: Quantization, target: Quantization, slope: float | None = None) -> np.ndarray:
     """-128 to 127 in another quantisation, rounded as TFLite's QUANTIZE does.
 
     Args:
         source: What they stand for.
         target: What the results stand for.
-        slope: Factor of the numbers.
+        slope: Factor of the numbers. With one, even with 1.0, the factor from scale to scale is
+            taken in float32, as RELU and LEAKY_RELU do.
     """
-    multiplier, shift = tflite_multiplier(source.scale * slope / target.scale)
+    factor = source.scale / target.scale
+    if slope is not None:
+        factor = float(np.float32(source.scale) * np.float32(slope) / np.float32(target.scale))
+    multiplier, shift = tflite_multiplier(factor)
     every = np.arange(-128, 128) - source.zero_point
     scaled = multiply(every, np.array(multiplier), np.array(shift), "double")
     return np.clip(scaled + target.zero_point, -128, 127)

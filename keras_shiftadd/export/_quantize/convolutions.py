@@ -1,5 +1,6 @@
 """Quantises layers with kernels, and normalisations that stand alone."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,10 @@ def quantize_layer(builder: Builder, step: Step) -> None:
         index = fixed_point(builder, index, layer)
         inputs = builder.tensor(index).quantization
         terms = product_terms(kernel, bias, affine, inputs, kind == "shift")
+        if len(builder.tensor(index).shape) == 1 and filters == 1:
+            # A dense layer with one scale: TFLite multiplies it by that of the input in float32.
+            slope = np.float32(inputs.scale) * terms.kernel_scale.astype(np.float32)
+            terms = replace(terms, slope=slope.astype(np.float64))
     mean = affine.gain * builder.observations.means[step.node] + affine.offset
     _add(builder, step, kind, index, window, terms, mean)
 
@@ -83,6 +88,7 @@ def _add(
         builder.quantizations.of(step.output),
         rounding,
         kind == "shift" and builder.options.power_of_two_scales,
+        free_slopes=kind == "adder",
     )
     quantization = integers.quantization
     builder.quantizations.set(step.output, quantization)

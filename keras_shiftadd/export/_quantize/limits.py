@@ -1,8 +1,10 @@
 """Activations as limits of int8 outputs."""
 
+import math
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_shiftadd.export._model.plan import Step
 from keras_shiftadd.export._quantization import INT8_MAX, INT8_MIN, Quantization
@@ -23,4 +25,6 @@ def highest(largest: float | None, quantization: Quantization) -> int:
     """The integer of an upper limit."""
     if largest is None:
         return INT8_MAX
-    return min(quantization.zero_point + round(largest / quantization.scale), INT8_MAX)
+    # As TFLite rounds it.
+    steps = np.float32(largest) / np.float32(quantization.scale)
+    return min(quantization.zero_point + math.floor(float(steps) + 0.5), INT8_MAX)

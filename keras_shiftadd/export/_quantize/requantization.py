@@ -37,6 +37,7 @@ def requantization_integers(
     output: Quantization,
     rounding: Rounding,
     powers_of_two: bool,
+    free_slopes: bool,
 ) -> Integers:
     """The integers with which `slope * sum + offset` comes out as int8.
 
@@ -48,8 +49,12 @@ def requantization_integers(
         output: The quantisation that is wanted; the one returned may be coarser.
         rounding: `"single"` or `"double"`.
         powers_of_two: Whether multipliers must be powers of two.
+        free_slopes: Whether slopes may change; those of a kernel with scales may not.
     """
-    bias, slope = _biases(slope, offset, mean_sum)
+    if free_slopes:
+        bias, slope = _free_biases(slope, offset, mean_sum)
+    else:
+        bias = _biases(slope, offset)
     output = output.fit(float(np.abs(slope).max()))
     if rounding == "double":
         output = _coarse_enough(output, slope, largest_sum + np.abs(bias))
@@ -60,11 +65,17 @@ def requantization_integers(
     multiplier, shift = multipliers(slope / output.scale, power_of_two_multiplier)
     # The mean of each channel stays where it is though the slope is rounded.
     rounded = multiplier * 2.0 ** -shift.astype(np.float64) * output.scale
-    bias, _ = _biases(rounded, offset + (slope - rounded) * mean_sum, mean_sum)
+    bias = _biases(rounded, offset + (slope - rounded) * mean_sum)
     return Integers(bias, multiplier, shift, output)
 
 
-def _biases(
+def _biases(slope: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Integer biases of slopes that are not 0."""
+    used = np.where(slope == 0.0, 1.0, slope)
+    return np.clip(np.rint(offset / used), 1 - _LARGEST_BIAS, _LARGEST_BIAS - 1).astype(np.int32)
+
+
+def _free_biases(
     slope: np.ndarray, offset: np.ndarray, mean_sum: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Integer biases, and slopes that fit them.

@@ -38,10 +38,13 @@ def compile_library(target, flags=("-O2",)):
     return ctypes.CDLL(str(target))
 
 
-def draw_requantization(rng, filters, spread, rounding="single", fast=False, **limits):
+def draw_requantization(
+    rng, filters, spread, rounding="single", fast=False, power_of_two=False, **limits
+):
     """Factors that use up the range of a byte for sums up to `spread`.
 
-    Multipliers are negative too where the rounding is single; `fast` ones have a shift of 32.
+    Multipliers are negative too where the rounding is single; `fast` ones have a shift of 32,
+    those of a power of two are 2**30.
     """
     factors = rng.uniform(0.3, 1.5, filters) * 128 / spread
     if fast:
@@ -50,7 +53,9 @@ def draw_requantization(rng, filters, spread, rounding="single", fast=False, **l
     else:
         shift = 31 - np.frexp(factors)[1]
         multiplier = np.minimum(np.round(factors * 2.0**shift), 2.0**31 - 1)
-    if rounding == "single":
+    if power_of_two:
+        multiplier = np.full(filters, 2.0**30)
+    elif rounding == "single":
         multiplier = multiplier * rng.choice([-1, 1], filters)
     return Requantization(
         multiplier.astype(np.int32),

@@ -36,11 +36,13 @@ GRID = {
     "depthwise, multiplier": ((5, 5), (3, 2), 4, 12, {"groups": 4, "pads": SAME}),
     "depthwise, dilation": ((9, 8), (2, 3), 5, 5, {"groups": 5, "dilation": (2, 2)}),
     "large window": ((40, 4), (33, 3), 2, 3, {}),
+    "larger window": ((3, 4), (3, 3), 100, 3, {}),
 }
 ROUNDINGS = {
     "single": {},
     "fast": {"fast": True},
     "fast, clamped": {"fast": True, "low": -20, "high": 90},
+    "power of two": {"power_of_two": True},
     "double": {"rounding": "double", "low": -100},
 }
 KERNELS_AND_OPERATORS = [

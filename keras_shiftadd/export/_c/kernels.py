@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
-from keras_shiftadd.export._c import packing, packing_dsp
+from keras_shiftadd.export._c import packing, packing_dsp, packing_grouped
 from keras_shiftadd.export._integer.model import Tensor
 from keras_shiftadd.export._integer.operators import Convolution
 
@@ -107,6 +108,12 @@ def _pack_dsp(convolution: Convolution, source: Tensor) -> Constants:
     return Constants(weights, **{**_all(convolution), "bias": None})
 
 
+def _pack_grouped(convolution: Convolution, source: Tensor) -> Constants:
+    zero = source.quantization.zero_point
+    weights, bias = packing_grouped.grouped_lists(convolution, zero)
+    return Constants(weights, **{**_all(convolution), "bias": bias})
+
+
 def _takes_all(convolution: Convolution) -> None:
     return None
 
@@ -165,6 +172,18 @@ KERNELS: dict[str, Kernel] = {
             packing_dsp.scratch_bytes,
             feature="dsp",
             shared=("gather.c",),
+        ),
+        *(
+            Kernel(
+                f"shift_conv_grouped_{pixels}",
+                f"lists of elements by exponent, {pixels} pixels",
+                frozenset({"conv", "shift"}),
+                packing_grouped.refuses,
+                _pack_grouped,
+                partial(packing_grouped.scratch_bytes, pixels=pixels),
+                shared=("gather.c",),
+            )
+            for pixels in (2, 4, 8)
         ),
     )
 }

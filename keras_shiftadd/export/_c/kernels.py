@@ -114,6 +114,11 @@ def _pack_grouped(convolution: Convolution, source: Tensor) -> Constants:
     return Constants(weights, **{**_all(convolution), "bias": bias})
 
 
+def _pack_table(convolution: Convolution, source: Tensor) -> Constants:
+    weights = packing.table_blocks(convolution.kernel, convolution.groups)
+    return Constants(weights, **_all(convolution))
+
+
 def _takes_all(convolution: Convolution) -> None:
     return None
 
@@ -171,6 +176,15 @@ KERNELS: dict[str, Kernel] = {
             _pack_dsp,
             packing_dsp.scratch_bytes,
             feature="dsp",
+            shared=("gather.c",),
+        ),
+        Kernel(
+            "adder_conv_table",
+            "a table of absolute differences, four pixels times four channels",
+            frozenset({"adder"}),
+            _takes_all,
+            _pack_table,
+            packing.table_scratch_bytes,
             shared=("gather.c",),
         ),
         *(

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_shiftadd.export._integer.operators import Convolution
+
 Kernel = np.ndarray  # int8 (rows, columns, channels // groups, filters)
 
 
@@ -85,3 +87,27 @@ def from_codes(packed: np.ndarray, shape: tuple[int, int, int, int]) -> Kernel:
     magnitude = np.where(code == 0, 0, 1 << (((code.astype(np.int16) - 1) & 7) & 31))
     weights = np.where(code > 8, -magnitude, magnitude).astype(np.int8)
     return np.ascontiguousarray(weights.T).reshape(shape)
+
+
+def table_blocks(kernel: Kernel, groups: int) -> np.ndarray:
+    """The layout of `ksa_adder_conv_table`: bytes of `w + 128`, blocks of four filters.
+
+    Args:
+        kernel: int8 array `(rows, columns, channels // groups, filters)`.
+        groups: Each has blocks of its own.
+
+    Returns:
+        uint8 array; in a block, the four filters of an element one after the other. Blocks and
+        windows are filled up with bytes of 0, windows to a multiple of four elements.
+    """
+    filters, window = kernel.shape[-1] // groups, int(np.prod(kernel.shape[:-1]))
+    weights = by_filter(kernel).view(np.uint8).reshape(groups, filters, window) ^ 0x80
+    padded = np.pad(weights, ((0, 0), (0, -filters % 4), (0, -window % 4)))
+    blocks = padded.reshape(-1, 4, padded.shape[-1]).transpose(0, 2, 1)
+    return np.ascontiguousarray(blocks).ravel()
+
+
+def table_scratch_bytes(convolution: Convolution) -> int:
+    """Bytes of `ksa_adder_conv_table_scratch_bytes`."""
+    window = int(np.prod(convolution.kernel.shape[:-1]))
+    return -(-window // 4) * 4 * 16

@@ -1,7 +1,5 @@
 """The layout of weights of custom_ops/micro/grouped.h: elements listed by exponent."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from keras_shiftadd.export._c.packing import by_filter
@@ -65,7 +63,7 @@ def grouped_lists(convolution: Convolution, input_zero: int) -> tuple[np.ndarray
             if following is not None:
                 doublings = exponent - following[0]
                 grown = held << doublings
-                if np.all(grown + (len(following[1]), len(following[2])) <= _HELD):
+                if np.all(grown + np.array([len(following[1]), len(following[2])]) <= _HELD):
                     packed.append(doublings + _STAYS)
                     held = grown
                     continue

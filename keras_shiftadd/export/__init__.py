@@ -11,6 +11,7 @@ from keras_shiftadd.export._integer.model import IntegerModel
 from keras_shiftadd.export._quantize.quantize import quantize
 from keras_shiftadd.export._runtime.integer_interpreter import IntegerInterpreter
 from keras_shiftadd.export._runtime.interpreter import RUNTIMES, Interpreter, TensorDetails
+from keras_shiftadd.export._tflite_files import read_tflite, write_tflite
 from keras_shiftadd.export._to_tflite import to_tflite
 
 __all__ = [
@@ -26,5 +27,7 @@ __all__ = [
     "UnsupportedLayerError",
     "audit",
     "quantize",
+    "read_tflite",
     "to_tflite",
+    "write_tflite",
 ]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from keras_shiftadd.export._audit.audit_report import AuditReport
 
@@ -15,7 +16,8 @@ class ExportReport:
         size_bytes: Its size.
         operators: How many operators of each name it has.
         audit: The audit of the file, with the multiplications that it does.
-        runtime: The interpreter that the int8 numbers come from.
+        runtime: What the int8 numbers come from: an interpreter, or `"reference"`, the NumPy
+            reference, where the kernels of custom operators are not compiled.
         samples: How many samples were compared.
         agreement: Part of the samples for which float model and file name the same class
             (largest output); None where the output is not `(samples, classes)`.
@@ -24,6 +26,7 @@ class ExportReport:
         output_step: Step between neighbouring int8 outputs, to compare the errors with.
         float_accuracy: Accuracy of the model on the labels, or None.
         int8_accuracy: Accuracy of the file on the labels, or None.
+        kernels: `"custom"` if the file has custom operators, else `"builtin"`.
     """
 
     path: Path
@@ -38,13 +41,16 @@ class ExportReport:
     output_step: float
     float_accuracy: float | None = None
     int8_accuracy: float | None = None
+    kernels: Literal["builtin", "custom"] = "builtin"
 
     def __str__(self) -> str:
         operators = ", ".join(f"{name} {count}" for name, count in self.operators.items())
+        kinds = "builtin operators only" if self.kernels == "builtin" else "with custom operators"
+        shifts = f"shifts: {self.audit.shifts:,}; " if self.audit.shifts else ""
         lines = [
-            f"{self.path}: {self.size_bytes:,} bytes, full int8, builtin operators only",
+            f"{self.path}: {self.size_bytes:,} bytes, full int8, {kinds}",
             f"  operators: {operators}",
-            f"  products of data with weights: {self.audit.multiplications:,}; "
+            f"  products of data with weights: {self.audit.multiplications:,}; {shifts}"
             f"scalings: {self.audit.scalings:,}; rescalings: {self.audit.rescalings:,}",
         ]
         compared = f"  int8 ({self.runtime}) against float, {self.samples} samples: "

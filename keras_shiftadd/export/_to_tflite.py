@@ -1,10 +1,9 @@
 """Exports a Keras model to an int8 .tflite file."""
 
 import os
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
@@ -16,16 +15,17 @@ from keras_shiftadd.export._arguments import (
     check_samples,
     check_target,
 )
-from keras_shiftadd.export._audit.audit import audit
 from keras_shiftadd.export._builtin.compile import compile_nodes
+from keras_shiftadd.export._comparison import check_bits, compare, interpreter_of
 from keras_shiftadd.export._export_report import ExportReport
 from keras_shiftadd.export._imports import litert_interpreter, litert_schema
 from keras_shiftadd.export._model.calibration import batches, calibrate
-from keras_shiftadd.export._model.graph import read_graph
-from keras_shiftadd.export._runtime.interpreter import Interpreter
+from keras_shiftadd.export._model.graph import Node, read_graph
+from keras_shiftadd.export._progress import Progress
+from keras_shiftadd.export._quantize.quantize import quantize
+from keras_shiftadd.export._tflite.write_model import write_model
 
-_SECONDS_BETWEEN_LINES = 5.0
-_CHUNK = 16
+Kernels = Literal["builtin", "custom"]
 
 
 def to_tflite(
@@ -36,11 +36,19 @@ def to_tflite(
     evaluation_data: Any = None,
     max_scratch_bytes: int = 64 * 1024,
     verbose: int = 1,
+    kernels: Kernels = "builtin",
 ) -> ExportReport:
-    """Exports a Keras model to a full-int8 .tflite file of builtin operators.
+    """Exports a Keras model to a full-int8 .tflite file.
 
-    The file runs on stock LiteRT and on stock tflite-micro, one sample at a time, without custom
-    operators. It is written from the model itself, on any backend: TensorFlow is not needed.
+    The file takes one sample at a time. It is written from the model itself, on any backend:
+    TensorFlow is not needed.
+
+    With `kernels="custom"` the model is quantised as `quantize` does it, and shift and adder
+    layers are operators of this package (docs/tflite_custom_ops.md), which shift and subtract.
+    LiteRT and tflite-micro run them with `Interpreter`, or with the kernels of this package built
+    in; all give the bits of docs/integer_ops.md.
+
+    With `kernels="builtin"` the file runs on stock LiteRT and on stock tflite-micro:
 
     - Shift layers become CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED. Their int8 kernels hold
       exact powers of two (down to 1/64 of a channel's largest weight; smaller ones become 0); the
@@ -67,7 +75,9 @@ def to_tflite(
             model. By default `calibration_data`.
         max_scratch_bytes: Bound on the patches and differences that an adder layer holds at a
             time. A smaller one needs less memory and more operators, a larger one the opposite.
+            Files with custom operators need no such bound.
         verbose: 0 is silent; 1 prints a line for each stage, and more for long ones.
+        kernels: `"builtin"` or `"custom"`.
 
     Returns:
         An `ExportReport`; print it for a short text.
@@ -76,7 +86,8 @@ def to_tflite(
         UnsupportedLayerError: If a layer, or its settings, cannot be exported (a ValueError).
         TypeError: If an argument is of a wrong type.
         ValueError: If the model is not built or has several inputs or outputs, a weight is not
-            finite, data or labels do not fit the model, or `max_scratch_bytes` is too small.
+            finite, data or labels do not fit the model, `kernels` is unknown, or
+            `max_scratch_bytes` is too small.
         OSError: If the file cannot be written.
         ImportError: If ai-edge-litert is not installed.
 
@@ -89,6 +100,11 @@ def to_tflite(
     """
     litert_schema()
     litert_interpreter()
+    if kernels not in get_args(Kernels):
+        raise ValueError(
+            f"`kernels` must be one of {', '.join(get_args(Kernels))}. "
+            f"Received: kernels={kernels!r}."
+        )
     target = check_target(path)
     max_scratch_bytes = check_positive(max_scratch_bytes, "max_scratch_bytes")
     nodes = read_graph(model)
@@ -101,24 +117,49 @@ def to_tflite(
     if labels is not None:
         classes = check_labels(labels, len(evaluation), nodes[-1].shape)
 
-    progress = _Progress(verbose)
+    progress = Progress(verbose)
+    network, expected = None, None
+    if kernels == "custom":
+        progress.stage(f"quantising {len(nodes)} tensors on {len(calibration)} samples")
+        network = quantize(model, calibration)
+        content = write_model(network, nodes[0].shape, nodes[-1].shape)
+    else:
+        content, expected = _builtin(
+            model, nodes, calibration, evaluation_data is None, max_scratch_bytes, progress
+        )
+    if expected is None:
+        expected = _predict(model, evaluation, progress)
+    with written_whole(target) as file:
+        file.write_bytes(content)
+        runner = interpreter_of(file, network)
+        if network is not None:
+            check_bits(runner, network, evaluation)
+        progress.stage(f"predicting {len(evaluation)} samples with the file")
+        report = compare(file, runner, evaluation, expected, classes, progress)
+    return replace(report, path=target, audit=replace(report.audit, path=target))
+
+
+def _builtin(
+    model: keras.Model,
+    nodes: Sequence[Node],
+    calibration: np.ndarray,
+    compared: bool,
+    max_scratch_bytes: int,
+    progress: Progress,
+) -> tuple[bytes, np.ndarray | None]:
+    """The file, and the outputs of the model where the calibration data is what is compared."""
     progress.stage(f"measuring the ranges of {len(nodes)} tensors on {len(calibration)} samples")
     ranges, calibrated = calibrate(nodes, calibration, progress.counter(len(calibration)))
-    expected = calibrated
-    if evaluation_data is not None:
-        progress.stage(f"predicting {len(evaluation)} samples with the model")
-        expected = _only_output(
-            model.predict(_as_input(model, evaluation), batch_size=32, verbose=0)
-        )
-    else:
+    if compared:
         _check_rebuilt(model, calibration, calibrated)
     progress.stage("writing the operators")
     content = compile_nodes(nodes, ranges, max_scratch_bytes)
-    with written_whole(target) as file:
-        file.write_bytes(content)
-        progress.stage(f"predicting {len(evaluation)} samples with the file, in LiteRT")
-        report = _compare(file, evaluation, expected, classes, progress)
-    return replace(report, path=target, audit=replace(report.audit, path=target))
+    return content, calibrated if compared else None
+
+
+def _predict(model: keras.Model, data: np.ndarray, progress: Progress) -> np.ndarray:
+    progress.stage(f"predicting {len(data)} samples with the model")
+    return _only_output(model.predict(_as_input(model, data), batch_size=32, verbose=0))
 
 
 def _as_input(model: keras.Model, data: np.ndarray) -> Any:
@@ -145,66 +186,3 @@ def _check_rebuilt(model: keras.Model, data: np.ndarray, calibrated: np.ndarray)
             "The layers of `model`, run one by one, must compute what the model does. "
             f"Received: outputs that differ by {error:.3g}. Does a layer change while it is used?"
         )
-
-
-def _compare(
-    file: os.PathLike[str],
-    data: np.ndarray,
-    expected: np.ndarray,
-    classes: np.ndarray | None,
-    progress: "_Progress",
-) -> ExportReport:
-    interpreter = Interpreter(file)
-    count = progress.counter(len(data))
-    parts = []
-    for start in range(0, len(data), _CHUNK):
-        parts.append(interpreter.predict(data[start : start + _CHUNK]))
-        count(min(start + _CHUNK, len(data)))
-    received = np.concatenate(parts)
-    error = np.abs(received - expected)
-    agreement = accuracies = None
-    if expected.ndim == 2 and expected.shape[1] > 1:
-        float_class, int8_class = expected.argmax(axis=1), received.argmax(axis=1)
-        agreement = float(np.mean(float_class == int8_class))
-        if classes is not None:
-            accuracies = (
-                float(np.mean(float_class == classes)),
-                float(np.mean(int8_class == classes)),
-            )
-    found = audit(file)
-    return ExportReport(
-        path=found.path,
-        size_bytes=found.size_bytes,
-        operators=found.counts,
-        audit=found,
-        runtime=interpreter.runtime,
-        samples=len(data),
-        agreement=agreement,
-        mean_absolute_error=float(error.mean()),
-        max_absolute_error=float(error.max()),
-        output_step=interpreter.output_details.scale,
-        float_accuracy=accuracies[0] if accuracies else None,
-        int8_accuracy=accuracies[1] if accuracies else None,
-    )
-
-
-class _Progress:
-    """Lines that say what is under way, so that a long export is not silent."""
-
-    def __init__(self, verbose: int) -> None:
-        self._verbose = verbose
-
-    def stage(self, text: str) -> None:
-        if self._verbose:
-            print(f"to_tflite: {text}", flush=True)
-
-    def counter(self, total: int) -> Callable[[int], None]:
-        last = time.monotonic()
-
-        def count(done: int) -> None:
-            nonlocal last
-            if self._verbose and time.monotonic() - last > _SECONDS_BETWEEN_LINES:
-                last = time.monotonic()
-                print(f"to_tflite:   {done} of {total} samples", flush=True)
-
-        return count

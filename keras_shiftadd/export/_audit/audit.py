@@ -6,6 +6,7 @@ from pathlib import Path
 
 from keras_shiftadd.export._audit import operator_costs as costs
 from keras_shiftadd.export._audit.audit_report import AuditedOperator, AuditReport
+from keras_shiftadd.export._audit.custom_operators import custom_costs
 from keras_shiftadd.export._audit.hidden_products import is_summed_over_channels
 from keras_shiftadd.export._imports import litert_schema
 from keras_shiftadd.export._tflite.file_graph import FileOperator, read_operators
@@ -55,6 +56,19 @@ def audit(path: str | os.PathLike[str]) -> AuditReport:
 def _audit_operator(
     operator: FileOperator, subgraph: int, operators: Sequence[FileOperator]
 ) -> AuditedOperator:
+    custom = custom_costs(operator)
+    if custom is not None:
+        return AuditedOperator(
+            name=operator.name,
+            subgraph=subgraph,
+            output_shape=operator.outputs[0].shape if operator.outputs else (),
+            kind=custom.kind,
+            multiplications=custom.multiplications,
+            scalings=0,
+            rescalings=custom.rescalings,
+            remark=custom.remark,
+            shifts=custom.shifts,
+        )
     kind = costs.kind_of(operator)
     remark = ""
     if kind == costs.SCALES and is_summed_over_channels(operator, operators):

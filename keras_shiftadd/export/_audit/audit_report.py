@@ -27,6 +27,7 @@ class AuditedOperator:
         rescalings: Multiplications that bring int8 results to the scale of the output.
         remark: What else is worth knowing.
         powers_of_two: Whether its stored kernel has only zeros and powers of two.
+        shifts: Shifts of data in the place of products.
     """
 
     name: str
@@ -38,6 +39,7 @@ class AuditedOperator:
     rescalings: int
     remark: str = ""
     powers_of_two: bool = False
+    shifts: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,11 @@ class AuditReport:
     def rescalings(self) -> int:
         """Multiplications that bring int8 results to the scale of the output."""
         return sum(item.rescalings for item in self.operators)
+
+    @property
+    def shifts(self) -> int:
+        """Shifts of data in the place of products."""
+        return sum(item.shifts for item in self.operators)
 
     @property
     def counts(self) -> dict[str, int]:

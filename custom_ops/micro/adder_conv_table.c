@@ -56,7 +56,7 @@ static void ksa_table_sums(const uint8_t* weights, const uint32_t* patch, const 
   for (; patch != end; patch += KSA_PIXELS, weights += KSA_FILTERS) {
     for (uint32_t f = 0; f < KSA_FILTERS; ++f) {
       for (uint32_t i = 0; i < KSA_PIXELS; ++i) {
-        sums[KSA_PIXELS * f + i] += magnitudes[patch[i] + weights[f]];
+        sums[KSA_PIXELS * f + i] -= magnitudes[patch[i] + weights[f]];
       }
     }
   }
@@ -126,11 +126,7 @@ void ksa_adder_conv_table(const ksa_conv_params* p, const int8_t* x, int8_t* y, 
         ksa_table_sums(weights, patch, end, sums);
         weights += window * KSA_FILTERS;
         for (uint32_t k = 0; k < KSA_FILTERS && f + k < filters; ++k, ++channel) {
-          const int32_t bias = p->bias[channel];
-          int8_t* out = y + channel;
-          for (uint32_t i = 0; i < count; ++i, out += stride) {
-            *out = ksa_requantize_channel(p, channel, bias - (int32_t)sums[KSA_PIXELS * k + i]);
-          }
+          ksa_requantize_pixels(p, channel, sums + KSA_PIXELS * k, count, y + channel);
         }
       }
     }

@@ -108,29 +108,6 @@ static uint8_t* ksa_fill_lanes(uint8_t* bytes, int8_t value, uint32_t count) {
   return (uint8_t*)out;
 }
 
-/* A multiplier of 2^30 is a shift alone. */
-static void ksa_store_shifted(const ksa_conv_params* p, uint32_t channel, const uint32_t* sums,
-                              uint32_t count, int8_t* y) {
-  const uint32_t bias = (uint32_t)p->bias[channel], stride = p->out_channels;
-  const uint32_t shift = (uint32_t)p->shift[channel] - 31;
-  const int32_t zero = 2 * p->output_zero + 1, low = p->low, high = p->high;
-  const uint32_t* const end = sums + count;
-  do {
-    int32_t value = (((int32_t)(*sums + bias) >> shift) + zero) >> 1;
-    if (value < low) value = low;
-    if (value > high) value = high;
-    *y = (int8_t)value;
-    y += stride;
-  } while (++sums != end);
-}
-
-static void ksa_store_scaled(const ksa_conv_params* p, uint32_t channel, const uint32_t* sums,
-                             uint32_t count, int8_t* y) {
-  for (uint32_t i = 0; i < count; ++i, y += p->out_channels) {
-    *y = ksa_requantize_channel(p, channel, (int32_t)(sums[i] + (uint32_t)p->bias[channel]));
-  }
-}
-
 static uint32_t ksa_grouped_scratch_bytes(const ksa_conv_params* p) {
   const uint32_t channels = (uint32_t)(p->in_channels / p->groups);
   return (uint32_t)p->kernel_rows * p->kernel_columns * channels * KSA_ELEMENT_BYTES;
@@ -159,12 +136,7 @@ static void ksa_grouped_conv(const ksa_conv_params* p, const int8_t* x, int8_t* 
       group_x += plan.channels;
       for (uint32_t f = 0; f < filters; ++f, ++channel) {
         list = ksa_grouped_sums(list, patch, sums);
-        if (p->multiplier[channel] == (int32_t)1 << 30 && p->shift[channel] > 30 &&
-            p->rounding == KSA_SINGLE_ROUNDING) {
-          ksa_store_shifted(p, channel, sums, count, y + channel);
-        } else {
-          ksa_store_scaled(p, channel, sums, count, y + channel);
-        }
+        ksa_requantize_pixels(p, channel, sums, count, y + channel);
       }
     }
     ksa_next_position(&plan, &at);

@@ -4,9 +4,17 @@
 
 #include "shiftadd_micro.h"
 
-static inline int8_t ksa_clamp(int32_t value, int8_t low, int8_t high) {
-  if (value < low) return low;
-  return value > high ? high : (int8_t)value;
+/* Cores that multiply by calling a function. */
+#if defined(__riscv) && !defined(__riscv_mul) && !defined(__riscv_zmmul)
+#define KSA_NO_MULTIPLIER 1
+#else
+#define KSA_NO_MULTIPLIER 0
+#endif
+
+static inline int8_t ksa_clamp(int32_t value, int32_t low, int32_t high) {
+  if (value < low) value = low;
+  if (value > high) value = high;
+  return (int8_t)value;
 }
 
 /* To 32 bits, with room for a zero point. */
@@ -17,12 +25,75 @@ static inline int32_t ksa_narrow(int64_t value) {
 
 /* floor(value / 2^shift + 1/2), shift in 1..32. */
 static inline int32_t ksa_shift_rounded(int32_t value, uint32_t shift) {
-  const int32_t halves = value >> (shift - 1);
-  return (halves >> 1) + (halves & 1);
+  return ((value >> (shift - 1)) + 1) >> 1;
 }
 
-static inline int64_t ksa_scale_single(int32_t value, int32_t multiplier, uint32_t shift) {
-  return ((int64_t)value * multiplier + ((int64_t)1 << (shift - 1))) >> shift;
+/* A multiplication by additions: the multiplier is read in signed digits, the lowest first, and
+ * sums are shifted right from one position to the next. That loses nothing, for all that is added
+ * later is a multiple of what is shifted out. For shifts from 31 on and values below 2^29. */
+typedef struct {
+  uint32_t rest; /* of the multiplier, from the present position on */
+  uint32_t shift; /* from the present position on */
+} ksa_digits;
+
+static inline int ksa_has_digits(int32_t value, int32_t multiplier, uint32_t shift) {
+  return value < 0x20000000 && value > -0x20000000 && shift >= 31 && multiplier != INT32_MIN;
+}
+
+/* The digit at the present position, -1, 0 or 1, of a positive multiplier. None lies beyond the
+ * highest bit: a rest of ones is added bit by bit. */
+static inline int32_t ksa_next_digit(ksa_digits* digits) {
+  const uint32_t rest = digits->rest;
+  if (!(rest & 1)) return 0;
+  if (!(rest & 2) || !(rest & (rest + 1))) return 1;
+  digits->rest = rest + 1;
+  return -1;
+}
+
+static inline void ksa_next_position_of(ksa_digits* digits) {
+  digits->rest >>= 1;
+  --digits->shift;
+}
+
+static inline int32_t ksa_scale_by_digits(int32_t value, int32_t multiplier, uint32_t shift) {
+  ksa_digits digits;
+  int32_t sum = 0;
+  digits.rest = (uint32_t)multiplier;
+  digits.shift = shift;
+  if (multiplier < 0) {
+    digits.rest = 0u - digits.rest;
+    value = -value;
+  }
+  while (digits.rest) {
+    const int32_t digit = ksa_next_digit(&digits);
+    sum >>= 1;
+    if (digit > 0) sum += value;
+    if (digit < 0) sum -= value;
+    ksa_next_position_of(&digits);
+  }
+  return ksa_shift_rounded(sum, digits.shift + 1);
+}
+
+/* floor(value * multiplier / 2^shift + 1/2). */
+static inline int32_t ksa_scale_single(int32_t value, int32_t multiplier, uint32_t shift) {
+  if (multiplier == (int32_t)1 << 30 && shift > 30) return ksa_shift_rounded(value, shift - 30);
+  if (KSA_NO_MULTIPLIER && ksa_has_digits(value, multiplier, shift)) {
+    return ksa_scale_by_digits(value, multiplier, shift);
+  }
+  const int64_t product = (int64_t)value * multiplier;
+  if (shift > 32) {
+    const int32_t high = (int32_t)(product >> 32);
+    return ksa_shift_rounded(high, shift - 32);
+  }
+  return ksa_narrow((product + ((int64_t)1 << (shift - 1))) >> shift);
+}
+
+/* value / 2^shift, halves away from zero, shift in 0..31. */
+static inline int32_t ksa_divide_rounded(int32_t value, uint32_t shift) {
+  if (shift == 0) return value;
+  const uint32_t remainder = (uint32_t)value & (((uint32_t)1 << shift) - 1);
+  const uint32_t half = ((uint32_t)1 << (shift - 1)) + (value < 0);
+  return (value >> shift) + (remainder >= half);
 }
 
 /* TFLite's: the high half of the doubled product, halves rounded up; then the rest of the shift,
@@ -32,20 +103,14 @@ static inline int32_t ksa_scale_double(int32_t value, int32_t multiplier, uint32
     value = ksa_narrow((int64_t)value * ((int32_t)1 << (31 - shift)));
     shift = 31;
   }
-  value = (int32_t)(((int64_t)value * multiplier + ((int32_t)1 << 30)) >> 31);
-  const uint32_t rest = shift - 31;
-  if (rest == 0) return value;
-  const uint32_t remainder = (uint32_t)value & (((uint32_t)1 << rest) - 1);
-  const uint32_t half = ((uint32_t)1 << (rest - 1)) + (value < 0);
-  return (value >> rest) + (remainder >= half);
+  return ksa_divide_rounded(ksa_scale_single(value, multiplier, 31), shift - 31);
 }
 
 /* round(value * multiplier / 2^shift). */
 static inline int32_t ksa_scale(int32_t value, int32_t multiplier, uint32_t shift,
                                 uint8_t rounding) {
-  if (rounding == KSA_DOUBLE_ROUNDING) return ksa_scale_double(value, multiplier, shift);
-  if (multiplier == (int32_t)1 << 30 && shift > 30) return ksa_shift_rounded(value, shift - 30);
-  return ksa_narrow(ksa_scale_single(value, multiplier, shift));
+  return rounding == KSA_DOUBLE_ROUNDING ? ksa_scale_double(value, multiplier, shift)
+                                         : ksa_scale_single(value, multiplier, shift);
 }
 
 /* `value` is the sum with its bias. */
@@ -60,5 +125,10 @@ static inline int8_t ksa_requantize_channel(const ksa_conv_params* p, uint32_t c
   value = ksa_scale(value, p->multiplier[channel], p->shift[channel], p->rounding);
   return ksa_clamp(value + p->output_zero, p->low, p->high);
 }
+
+/* Requantises sums of one output channel, of `count` pixels one after the other; the bias is added
+ * here, modulo 2^32 (requantize_pixels.c). */
+void ksa_requantize_pixels(const ksa_conv_params* params, uint32_t channel, const uint32_t* sums,
+                           uint32_t count, int8_t* y);
 
 #endif /* KERAS_SHIFTADD_MICRO_REQUANTIZE_H_ */

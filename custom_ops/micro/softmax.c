@@ -9,13 +9,6 @@ static int32_t product(int32_t a, int32_t b) {
   return (int32_t)(((int64_t)a * b + ((int32_t)1 << 30)) >> 31);
 }
 
-/* a / 2^bits, halves away from zero. */
-static int32_t divide(int32_t a, uint32_t bits) {
-  if (bits > 31) return 0; /* |a| is no half of 2^bits */
-  const uint32_t remainder = (uint32_t)a & (((uint32_t)1 << bits) - 1);
-  return (a >> bits) + (remainder >= ((uint32_t)1 << (bits - 1)) + (a < 0));
-}
-
 /* a * 2^bits, held within 32 bits. */
 static int32_t widen(int32_t a, uint32_t bits) {
   const int32_t limit = INT32_MAX >> bits;
@@ -31,8 +24,8 @@ static int32_t exp_of_quarter(int32_t a) {
   const int32_t x = a + ((int32_t)1 << 28);
   const int32_t x2 = product(x, x);
   const int32_t x3 = product(x2, x);
-  const int32_t x4_4 = divide(product(x2, x2), 2);
-  const int32_t rest = divide(product(x4_4 + x3, third) + x2, 1);
+  const int32_t x4_4 = ksa_divide_rounded(product(x2, x2), 2);
+  const int32_t rest = ksa_divide_rounded(product(x4_4 + x3, third) + x2, 1);
   return exp_of_eighth + product(exp_of_eighth, x + rest);
 }
 
@@ -78,7 +71,7 @@ void ksa_softmax(const ksa_softmax_params* p, const int8_t* x, int8_t* y) {
     for (uint32_t i = 0; i < p->size; ++i) {
       const int32_t difference = x[i] - most;
       if (difference >= p->least_difference) {
-        sum += divide(exponential(scaled(p, difference)), 12);
+        sum += ksa_divide_rounded(exponential(scaled(p, difference)), 12);
       }
     }
     uint32_t headroom = 0;
@@ -89,7 +82,8 @@ void ksa_softmax(const ksa_softmax_params* p, const int8_t* x, int8_t* y) {
       const int32_t difference = x[i] - most;
       int32_t value = -128;
       if (difference >= p->least_difference) {
-        value += divide(product(scale, exponential(scaled(p, difference))), shift);
+        const int32_t share = product(scale, exponential(scaled(p, difference)));
+        if (shift < 32) value += ksa_divide_rounded(share, shift); /* else less than a half */
       }
       y[i] = ksa_clamp(value, -128, 127);
     }

@@ -1,11 +1,11 @@
-/* Sums of table entries in RV32I: 16 at a time, three instructions each and eight loads for all. */
+/* Negated sums of table entries in RV32I: 16 at a time, three instructions each and eight loads for all. */
 #ifndef KERAS_SHIFTADD_MICRO_TABLE_RISCV_H_
 #define KERAS_SHIFTADD_MICRO_TABLE_RISCV_H_
 
 /* a0 weights, a1 patch, a2 end of the patch, a3 sums; a4-a7 addresses of four pixels, s9 a weight,
  * s10 a table entry, the others sums. */
 #define KSA_ENTRY(address, sum) \
-  "add s10, " address ", s9\n lbu s10, 0(s10)\n add " sum ", " sum ", s10\n"
+  "add s10, " address ", s9\n lbu s10, 0(s10)\n sub " sum ", " sum ", s10\n"
 #define KSA_FILTER(at, first, second, third, fourth)                                \
   "lbu s9, " at "(a0)\n"                                                            \
   KSA_ENTRY("a4", first) KSA_ENTRY("a5", second) KSA_ENTRY("a6", third) KSA_ENTRY("a7", fourth)

@@ -1,4 +1,4 @@
-/* Sums of table entries in the Thumb instructions of a Cortex-M0, one channel after the other: one
+/* Negated sums of table entries in the Thumb instructions of a Cortex-M0, one channel after the other: one
  * load of four addresses, one of a weight, and a load and an addition for each pixel. */
 #ifndef KERAS_SHIFTADD_MICRO_TABLE_THUMB_H_
 #define KERAS_SHIFTADD_MICRO_TABLE_THUMB_H_
@@ -26,6 +26,7 @@ __attribute__((naked, noinline)) static void ksa_table_sums(
       "2:\n" KSA_ELEMENT("0") KSA_ELEMENT("4") KSA_ELEMENT("8") KSA_ELEMENT("12")
       "adds r1, #16\n cmp r0, r12\n bne 2b\n"
       "mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11\n"
+      "rsbs r4, r4, #0\n rsbs r5, r5, #0\n rsbs r6, r6, #0\n rsbs r7, r7, #0\n"
       "stmia r3!, {r4, r5, r6, r7}\n"
       "mov r4, lr\n subs r4, #1\n mov lr, r4\n bne 1b\n"
       "add sp, #8\n"

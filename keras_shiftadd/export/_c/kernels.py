@@ -185,7 +185,7 @@ KERNELS: dict[str, Kernel] = {
             _takes_all,
             _pack_table,
             packing.table_scratch_bytes,
-            shared=("gather.c",),
+            shared=("gather.c", "requantize_pixels.c"),
         ),
         *(
             Kernel(
@@ -195,7 +195,7 @@ KERNELS: dict[str, Kernel] = {
                 packing_grouped.refuses,
                 _pack_grouped,
                 partial(packing_grouped.scratch_bytes, pixels=pixels),
-                shared=("gather.c",),
+                shared=("gather.c", "requantize_pixels.c"),
             )
             for pixels in (2, 4, 8)
         ),

@@ -1,8 +1,9 @@
 """Keras 3 layers without multiplications, and the way from them to a microcontroller.
 
 Importing this package registers its layers with Keras, so that `keras.saving.load_model` finds
-them. The other rooms (`callbacks`, `cost`, `custom_ops`, `export`, `models`, `testing`, `tuners`)
-are imported when they are first used: they bring dependencies that a model does not need.
+them. The other rooms (`callbacks`, `compression`, `cost`, `custom_ops`, `export`, `models`,
+`testing`, `tuners`) are imported when they are first used: they bring dependencies that a model
+does not need.
 
 Example:
 
@@ -31,13 +32,23 @@ from keras_shiftadd import layers, ops
 from keras_shiftadd._version import __version__
 
 if TYPE_CHECKING:
-    from keras_shiftadd import callbacks, cost, custom_ops, export, models, testing, tuners
+    from keras_shiftadd import (
+        callbacks,
+        compression,
+        cost,
+        custom_ops,
+        export,
+        models,
+        testing,
+        tuners,
+    )
     from keras_shiftadd.cost import summary
     from keras_shiftadd.saving import load_model, load_saved_model
 
 __all__ = [
     "__version__",
     "callbacks",
+    "compression",
     "cost",
     "custom_ops",
     "export",
@@ -51,7 +62,16 @@ __all__ = [
     "tuners",
 ]
 
-_LAZY_ROOMS = ("callbacks", "cost", "custom_ops", "export", "models", "testing", "tuners")
+_LAZY_ROOMS = (
+    "callbacks",
+    "compression",
+    "cost",
+    "custom_ops",
+    "export",
+    "models",
+    "testing",
+    "tuners",
+)
 _LAZY_FUNCTIONS = {
     "summary": "keras_shiftadd.cost",
     "load_model": "keras_shiftadd.saving",

@@ -16,7 +16,13 @@ WARNS = "warns"
 MOST_NOT_RUN = 3
 
 # Pages that need more than a backend.
-NEEDS = {"export.md": ("ai_edge_litert", "tflite_micro"), "search.md": ("matplotlib",)}
+NEEDS = {
+    "compression.md": ("tensorflow_model_optimization", "tf_keras"),
+    "export.md": ("ai_edge_litert", "tflite_micro"),
+    "search.md": ("matplotlib",),
+}
+# Pages whose examples run in a process on TensorFlow, whatever the backend.
+ONCE = ("compression.md",)
 
 
 @pytest.fixture
@@ -35,6 +41,8 @@ def test_the_python_blocks_of_a_page_run_one_after_the_other(page, tmp_path, mon
     for module in NEEDS.get(page.name, ()):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is missing; docs/installation.md says how to install it")
+    if page.name in ONCE and keras.backend.backend() != "jax":
+        pytest.skip("does not depend on the backend: KERAS_BACKEND=jax")
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__"}
     wrong = []

@@ -17,6 +17,7 @@ ROOMS = (
     ".tuners",
     ".export",
     ".custom_ops",
+    ".compression",
 )
 SECTION = re.compile(r"^(Args|Returns|Raises|Example|Note|Reference):$", re.MULTILINE)
 

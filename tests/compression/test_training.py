@@ -1,0 +1,104 @@
+"""Models that were pruned and clustered."""
+
+import gzip
+
+import keras
+import networks
+import numpy as np
+import pytest
+
+import keras_shiftadd as ksa
+
+pytestmark = [networks.RUN_ONCE, networks.NEEDS_MODEL_OPTIMIZATION]
+X, Y = networks.data()
+
+
+@pytest.fixture(scope="module")
+def trained():
+    keras.utils.set_random_seed(0)
+    model = networks.network()
+    model.fit(X, Y, epochs=4, batch_size=16, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def pruned(trained):
+    schedule = ksa.compression.PolynomialDecay(0.0, 0.75, 0, 8, frequency=4)
+    return ksa.compression.prune(
+        trained, schedule, X, Y, epochs=2, batch_size=16, validation_split=0.25, seed=0, verbose=0
+    )
+
+
+@pytest.fixture(scope="module")
+def clustered(pruned):
+    return ksa.compression.cluster(
+        pruned,
+        8,
+        X,
+        Y,
+        preserve_sparsity=True,
+        cluster_centroids_init=ksa.compression.PowerOfTwoClustering(),
+        layers=["stem", "shift", "adder"],
+        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, 10)),
+        class_weight={0: 1.0, 1: 2.0, 2: 1.0},
+        seed=0,
+        verbose=0,
+    )
+
+
+def test_pruning_makes_the_smallest_weights_zero(pruned):
+    for name, kernel in networks.kernels(pruned).items():
+        assert np.mean(kernel == 0) == pytest.approx(0.75, abs=1 / kernel.size), name
+
+
+def test_pruning_leaves_the_model_as_it_was(trained, pruned):
+    assert all(np.all(kernel != 0) for kernel in networks.kernels(trained).values())
+
+
+def test_a_trained_model_is_compiled_and_has_a_history(pruned):
+    assert set(pruned.history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert len(pruned.history.history["loss"]) == 2
+    assert set(pruned.evaluate(X, Y, verbose=0, return_dict=True)) == {"loss", "accuracy"}
+
+
+def test_zeros_are_zeros_in_the_file(pruned, tmp_path):
+    ksa.export.to_tflite(pruned, tmp_path / "pruned.tflite", X[:32], verbose=0)
+    reader = ksa.export.Interpreter(tmp_path / "pruned.tflite")
+    assert reader.predict(X[:4]).shape == (4, networks.CLASSES)
+    integers = ksa.export.quantize(pruned, X[:32])
+    for operator in integers.operators:
+        if hasattr(operator, "kernel"):
+            zero = 0
+            if operator.operator == "adder":
+                zero = integers.tensors[operator.inputs[0]].quantization.zero_point
+            assert np.mean(operator.kernel == zero) >= 0.74, operator.name
+
+
+def test_a_pruned_file_is_smaller_when_compressed(trained, pruned, tmp_path):
+    sizes = []
+    for name, model in (("trained", trained), ("pruned", pruned)):
+        file = tmp_path / f"{name}.tflite"
+        ksa.export.to_tflite(model, file, X[:32], verbose=0)
+        sizes.append(len(gzip.compress(file.read_bytes())))
+    assert sizes[1] < sizes[0]
+
+
+def test_clusters_are_few_and_keep_the_zeros(pruned, clustered):
+    before = networks.kernels(pruned)
+    for name, kernel in networks.kernels(clustered).items():
+        if name != "classifier":
+            assert len(np.unique(kernel)) <= 8, name
+            np.testing.assert_array_equal(kernel[before[name] == 0], 0)
+
+
+def test_only_the_layers_that_were_named_are_clustered(clustered):
+    kernel = networks.kernels(clustered)["classifier"]
+    assert len(np.unique(kernel)) > 8
+
+
+def test_a_channel_has_no_more_integers_than_clusters(clustered):
+    integers = ksa.export.quantize(clustered, X[:32])
+    kernels = {op.name: op.kernel for op in integers.operators if hasattr(op, "kernel")}
+    for name in ("stem", "shift", "adder"):
+        for channel in range(8):
+            assert len(np.unique(kernels[name][..., channel])) <= 8

@@ -17,7 +17,7 @@ from keras_shiftadd.cost._rules_linear import (
 )
 from keras_shiftadd.cost._steps import Steps
 from keras_shiftadd.cost._trace import Call
-from keras_shiftadd.cost._work import CannotCount, Phase, Work
+from keras_shiftadd.cost._work import CannotCount, Output, Phase, Work
 
 
 def _rule(steps_of: Any) -> Any:
@@ -70,4 +70,6 @@ RULES: dict[type, Any] = {
     layers.ShiftDense: _rule(dense_steps),
     layers.AdderDense: _rule(dense_steps),
     layers.ShiftAdderConv2D: _shift_adder,
+    # At inference the tensor is int8 by itself.
+    layers.FakeQuantization: lambda layer, call: Work(parameters=0, output=Output.VIEW),
 }

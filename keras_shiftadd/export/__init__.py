@@ -8,6 +8,13 @@ from keras_shiftadd.export._audit.audit_report import AuditedOperator, AuditRepo
 from keras_shiftadd.export._errors import MultiplicationFound, UnsupportedLayerError
 from keras_shiftadd.export._export_report import ExportReport
 from keras_shiftadd.export._integer.model import IntegerModel
+from keras_shiftadd.export._quantize.builder import ClampedWeights
+from keras_shiftadd.export._quantize.quantization_aware import quantization_aware
+from keras_shiftadd.export._quantize.quantization_report import (
+    QuantizationReport,
+    QuantizedAccuracy,
+    quantization_report,
+)
 from keras_shiftadd.export._quantize.quantize import quantize
 from keras_shiftadd.export._runtime.integer_interpreter import IntegerInterpreter
 from keras_shiftadd.export._runtime.interpreter import RUNTIMES, Interpreter, TensorDetails
@@ -18,14 +25,19 @@ __all__ = [
     "RUNTIMES",
     "AuditReport",
     "AuditedOperator",
+    "ClampedWeights",
     "ExportReport",
     "IntegerInterpreter",
     "IntegerModel",
     "Interpreter",
     "MultiplicationFound",
+    "QuantizationReport",
+    "QuantizedAccuracy",
     "TensorDetails",
     "UnsupportedLayerError",
     "audit",
+    "quantization_aware",
+    "quantization_report",
     "quantize",
     "read_tflite",
     "to_tflite",

@@ -5,6 +5,7 @@ from keras_shiftadd.layers.adder_conv1d import AdderConv1D
 from keras_shiftadd.layers.adder_conv2d import AdderConv2D
 from keras_shiftadd.layers.adder_dense import AdderDense
 from keras_shiftadd.layers.adder_depthwise_conv2d import AdderDepthwiseConv2D
+from keras_shiftadd.layers.fake_quantization import FakeQuantization
 from keras_shiftadd.layers.hybrid_attention import HybridAttention
 from keras_shiftadd.layers.hybrid_conv2d import HybridConv2D
 from keras_shiftadd.layers.shift_adder_conv2d import ShiftAdderConv2D
@@ -18,6 +19,7 @@ __all__ = [
     "AdderConv2D",
     "AdderDense",
     "AdderDepthwiseConv2D",
+    "FakeQuantization",
     "HybridAttention",
     "HybridConv2D",
     "MissingNormalizationWarning",

@@ -439,3 +439,81 @@ def test_named_tensors_can_be_looked_at():
     interpreter = export.IntegerInterpreter(network)
     tensors = interpreter.tensors(network.tensors[0].quantization.quantize(data))
     assert tensors["first"].shape == (24, 6, 6, 4)
+
+
+def small_hybrid():
+    return sequential(
+        (8, 8, 3),
+        layers.Conv2D(4, 3, use_bias=False),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        ksa_layers.AdderConv2D(6, 3),
+        layers.BatchNormalization(),
+        layers.Activation("relu"),
+        layers.Dropout(0.5),
+        layers.MaxPooling2D(2),
+        layers.Flatten(),
+        layers.Dense(3),
+    )
+
+
+def test_a_quantization_aware_model_predicts_what_the_int8_network_does():
+    data = normal(8, 8, 3)
+    model = settle(small_hybrid(), data)
+    aware = export.quantization_aware(model, data)
+    network = export.quantize(aware, data)
+    received = export.IntegerInterpreter(network).predict(data)
+    step = network.tensors[network.output].quantization.scale
+    # What is left: the rounding of kernels, and of the output.
+    assert np.abs(received - predict(aware, data)).mean() < 1.5 * step
+    assert len(network.operators) == len(export.quantize(model, data).operators)
+
+
+def test_ranges_that_were_learned_are_taken():
+    data = normal(8, 8, 3)
+    model = settle(small_hybrid(), data)
+    before = [weight.copy() for weight in model.get_weights()]
+    aware = export.quantization_aware(model, data)
+    aware.compile(keras.optimizers.SGD(0.1), loss="mse")
+    aware.fit(data, np.ones((24, 3)), epochs=1, verbose=0)
+    learned = [layer for layer in aware.layers if isinstance(layer, ksa_layers.FakeQuantization)]
+    assert len(learned) == 3
+    low, high = learned[0].learned_range()
+    learned[0].set_weights([np.float32(low), np.float32(2 * high)])
+    network = export.quantize(aware, data)
+    quantization = network.tensors[network.input].quantization
+    np.testing.assert_allclose(quantization.high - quantization.low, 2 * high - low, rtol=1e-3)
+    for weight, old in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
+def test_a_quantization_aware_model_survives_saving(tmp_path):
+    data = normal(8, 8, 3)
+    aware = export.quantization_aware(settle(small_hybrid(), data), data)
+    aware.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(predict(loaded, data), predict(aware, data))
+
+
+@once
+def test_a_range_of_other_bits_is_refused():
+    model = sequential((8,), ksa_layers.FakeQuantization(num_bits=4))
+    with pytest.raises(export.UnsupportedLayerError, match="num_bits must be 8"):
+        export.quantize(model, normal(8))
+
+
+def test_a_report_measures_each_step():
+    data = normal(8, 8, 3)
+    model = settle(small_hybrid(), data)
+    labels = predict(model, data).argmax(axis=1)
+    aware = export.quantization_aware(model, data)
+    report = export.quantization_report(model, data, data, labels, fine_tuned=aware)
+    assert report.float_accuracy == 1.0
+    names = ["min/max", "calibrated", "redistributed", "bias corrected", "fine-tuned"]
+    assert [step.step for step in report.steps] == names
+    assert report.steps[3].error < report.steps[0].error
+    assert all(step.accuracy == step.agreement >= 0.8 for step in report.steps)
+    [adder] = report.adders
+    assert 0.0 < adder.share < 1.0
+    assert "fine-tuned" in str(report)
+    assert adder.name in str(report)

@@ -26,6 +26,7 @@ LAYERS = [
 COMPOSED = [
     (L.ShiftAdderConv2D, {"filters": 6, "kernel_size": 3, "strides": 2, "padding": "same"}, IMAGE),
     (L.ShiftAdderConv2D, {"filters": 6, "kernel_size": 3, "freeze_shift": True}, IMAGE),
+    (L.FakeQuantization, {"low": -0.5, "high": 0.6}, ROWS),
     (L.HybridConv2D, {"filters": 6, "kernel_size": 3, "operator": "conv"}, IMAGE),
     (L.HybridConv2D, {"filters": 6, "kernel_size": 3, "operator": "shift"}, IMAGE),
     *(

@@ -30,7 +30,7 @@ _WRITERS: tuple[tuple[tuple[type, ...], Callable[[Writer, Step], None]], ...] = 
     (known.ELEMENTWISE, write_elementwise),
     ((keras.layers.Concatenate,), write_concatenate),
     (known.PADDING, write_padding),
-    (known.SHAPE, write_shape),
+    ((*known.SHAPE, *known.FAKE_QUANTIZATION), write_shape),
 )
 
 

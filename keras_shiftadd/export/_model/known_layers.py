@@ -59,6 +59,8 @@ ARITHMETIC = (layers.Add, layers.Subtract, layers.Multiply)
 ELEMENTWISE = (*ARITHMETIC, layers.Maximum, layers.Minimum)
 ACTIVATION = (layers.Activation, layers.ELU, layers.LeakyReLU, layers.ReLU, layers.Softmax)
 SHAPE = (layers.Flatten, layers.Reshape, layers.Permute)
+# Rounding to int8 while training; an int8 network does it by itself.
+FAKE_QUANTIZATION = (ours.FakeQuantization,)
 PADDING = (layers.ZeroPadding1D, layers.ZeroPadding2D)
 KNOWN = (
     *KERNEL,
@@ -70,6 +72,7 @@ KNOWN = (
     *ELEMENTWISE,
     *ACTIVATION,
     *SHAPE,
+    *FAKE_QUANTIZATION,
     *PADDING,
     layers.Concatenate,
 )
@@ -142,6 +145,8 @@ def _problem(layer: Any) -> str | None:
         return "it has data_format='channels_first'; build the model with 'channels_last'"
     if getattr(layer, "quantization_mode", None) is not None:
         return "its weights were quantised by Keras; export the float model"
+    if kind is ours.FakeQuantization and layer.num_bits != 8:
+        return f"its num_bits must be 8. Received: num_bits={layer.num_bits}"
     if kind is layers.Normalization and layer.invert:
         return "invert=True is not supported"
     if kind is layers.ReLU and layer.threshold != 0:

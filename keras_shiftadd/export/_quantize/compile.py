@@ -32,7 +32,7 @@ _QUANTIZERS: tuple[tuple[tuple[type, ...], Callable[[Builder, Step], None]], ...
     (known.ELEMENTWISE, quantize_elementwise),
     ((keras.layers.Concatenate,), quantize_concatenation),
     (known.PADDING, quantize_padding),
-    (known.SHAPE, quantize_shape),
+    ((*known.SHAPE, *known.FAKE_QUANTIZATION), quantize_shape),
 )
 
 

@@ -26,6 +26,7 @@ _SAME_NUMBERS = (
     *known.PADDING,
     keras.layers.Flatten,
     keras.layers.Reshape,
+    *known.FAKE_QUANTIZATION,
 )
 
 
@@ -59,6 +60,10 @@ class TensorQuantizations:
             for step in steps
             if (fixed := _fixed_quantization(step.node.layer)) is not None
         }
+        for step in steps:
+            if isinstance(step.node.layer, known.FAKE_QUANTIZATION):
+                learned = Quantization.from_range(*step.node.layer.learned_range())
+                self._fixed.setdefault(self._group[step.output], learned)
         self._found: dict[Node, Quantization] = {}
         for step in steps:
             if isinstance(step.node.layer, keras.layers.Concatenate):
@@ -70,6 +75,10 @@ class TensorQuantizations:
         if group not in self._found:
             self._found[group] = self._choose(group)
         return self._found[group]
+
+    def is_chosen(self, node: Node) -> bool:
+        """Whether a node's quantisation is its own, and neither fixed nor that of another."""
+        return self._group[node] is node and node not in self._fixed
 
     def set(self, node: Node, quantization: Quantization) -> None:
         """Changes the quantisation of a node's output, before it is used."""

@@ -6,7 +6,7 @@
  * block, w + 128 of the four channels for one element after the other. The window is filled up to
  * a multiple of four elements with bytes of 0. */
 #include "gather.h"
-#include "requantize.h"
+#include "requantize_pixels.h"
 
 #define KSA_PIXELS 4
 #define KSA_FILTERS 4

@@ -30,7 +30,7 @@
 #define KERAS_SHIFTADD_MICRO_GROUPED_H_
 
 #include "gather.h"
-#include "requantize.h"
+#include "requantize_pixels.h"
 
 #define KSA_WORDS (KSA_PIXELS / 2)
 #define KSA_ELEMENT_BYTES (2 * KSA_PIXELS)

@@ -22,9 +22,8 @@
 #ifndef KERAS_SHIFTADD_MICRO_PAIRS_DSP_H_
 #define KERAS_SHIFTADD_MICRO_PAIRS_DSP_H_
 
-#include "dsp.h"
+#include "fast_requantize.h"
 #include "gather.h"
-#include "requantize.h"
 #include "words.h"
 
 #define KSA_PIXELS 2
@@ -174,12 +173,6 @@ static void ksa_pair_sums(const ksa_pairs* pairs, int32_t* sums) {
 
 #endif
 
-/* SMMLAR and SSAT. */
-static inline int8_t ksa_requantize_fast(int32_t sum, int32_t multiplier, int32_t zero) {
-  const int64_t product = (int64_t)sum * multiplier + ((int64_t)1 << 31);
-  return ksa_clamp((int32_t)(product >> 32) + zero, -128, 127);
-}
-
 /* Requantises `count` channels of one block, from channel `first` on. */
 static void ksa_requantize_block(const ksa_conv_params* p, const ksa_pairs* pairs,
                                  const uint8_t* multipliers, uint32_t first, uint32_t count) {
@@ -193,12 +186,6 @@ static void ksa_requantize_block(const ksa_conv_params* p, const ksa_pairs* pair
                                 : ksa_requantize_fast(sum, fast[f], p->output_zero);
     }
   }
-}
-
-/* Bounds tighter than those of a byte. */
-static inline void ksa_clamp_bytes(int8_t* y, uint32_t count, int8_t low, int8_t high) {
-  if (low == -128 && high == 127) return;
-  for (uint32_t i = 0; i < count; ++i) y[i] = ksa_clamp(y[i], low, high);
 }
 
 /* The output channels of two pixels. */

@@ -126,9 +126,4 @@ static inline int8_t ksa_requantize_channel(const ksa_conv_params* p, uint32_t c
   return ksa_clamp(value + p->output_zero, p->low, p->high);
 }
 
-/* Requantises sums of one output channel, of `count` pixels one after the other; the bias is added
- * here, modulo 2^32 (requantize_pixels.c). */
-void ksa_requantize_pixels(const ksa_conv_params* params, uint32_t channel, const uint32_t* sums,
-                           uint32_t count, int8_t* y);
-
 #endif /* KERAS_SHIFTADD_MICRO_REQUANTIZE_H_ */

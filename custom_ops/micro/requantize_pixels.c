@@ -1,3 +1,5 @@
+#include "requantize_pixels.h"
+
 #include "requantize.h"
 
 /* Every case has its own loop: what a layer has one of decides once, not for each pixel. */

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from keras_shiftadd.export._c import packing, packing_dsp, packing_grouped
+from keras_shiftadd.export._c import packing, packing_depthwise, packing_dsp, packing_grouped
 from keras_shiftadd.export._integer.model import Tensor
 from keras_shiftadd.export._integer.operators import Convolution
 
@@ -119,6 +119,15 @@ def _pack_table(convolution: Convolution, source: Tensor) -> Constants:
     return Constants(weights, **_all(convolution))
 
 
+def _pack_depthwise(convolution: Convolution, source: Tensor) -> Constants:
+    bias = packing_depthwise.bias(convolution, source.quantization.zero_point)
+    weights = packing_depthwise.blocks(convolution)
+    arrays = {**_all(convolution), "bias": bias}
+    if packing_dsp.requantizes_fast(convolution.requantization):
+        return Constants(weights, bias, arrays["multiplier"], None)
+    return Constants(weights, **arrays)
+
+
 def _takes_all(convolution: Convolution) -> None:
     return None
 
@@ -157,6 +166,22 @@ KERNELS: dict[str, Kernel] = {
             _takes_all,
             _pack_codes,
             _no_scratch,
+        ),
+        *(
+            Kernel(
+                f"{operator}_depthwise",
+                f"{how}, four channels of a depthwise convolution",
+                frozenset(operators),
+                packing_depthwise.refuses,
+                _pack_depthwise,
+                packing_depthwise.scratch_bytes,
+                shared=("gather.c",),
+            )
+            for operator, operators, how in (
+                ("conv", ("conv",), "products"),
+                ("adder", ("adder",), "absolute differences"),
+                ("shift", ("shift",), "shifts"),
+            )
         ),
         Kernel(
             "adder_conv_dsp",

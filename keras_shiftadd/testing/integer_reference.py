@@ -9,7 +9,28 @@ import numpy as np
 
 from keras_shiftadd.export._integer.convolution import convolution_sums
 from keras_shiftadd.export._integer.requantize import multiply
+from keras_shiftadd.testing._integer_elementwise import (
+    add_int8,
+    mean_int8,
+    multiply_int8,
+    pool_int8,
+    softmax_arguments,
+    softmax_int8,
+)
 from keras_shiftadd.testing.reference import _Taps
+
+__all__ = [
+    "add_int8",
+    "adder_conv_int8",
+    "conv_sums",
+    "mean_int8",
+    "multiply_int8",
+    "pool_int8",
+    "requantize",
+    "shift_conv_int8",
+    "softmax_arguments",
+    "softmax_int8",
+]
 
 Array = Any
 
@@ -22,8 +43,9 @@ def requantize(
     bias: Array = 0,
     low: int = -128,
     high: int = 127,
+    rounding: Literal["single", "double"] = "single",
 ) -> Array:
-    """`clamp(floor((sum + bias) * multiplier / 2 ** shift + 1 / 2) + output_zero, low, high)`.
+    """`clamp(round((sum + bias) * multiplier / 2 ** shift) + output_zero, low, high)`.
 
     Args:
         sums: Integer array `(..., channels)`.
@@ -33,12 +55,13 @@ def requantize(
         bias: Integer, or array `(channels,)`.
         low: Integer, the least output.
         high: Integer, the largest output.
+        rounding: `"single"` or `"double"`.
 
     Returns:
         Array of int8, of the shape of `sums`.
     """
     total = np.asarray(sums, "int64") + np.asarray(bias, "int64")
-    rounded = multiply(total, multiplier, shift, "single")
+    rounded = multiply(total, multiplier, shift, rounding)
     return np.clip(rounded + output_zero, low, high).astype("int8")
 
 
@@ -121,7 +144,7 @@ def shift_conv_int8(
 
 
 def conv_sums(
-    operator: Literal["adder", "shift"],
+    operator: Literal["adder", "conv", "shift"],
     x: Array,
     kernel: Array,
     input_zero: int,
@@ -132,7 +155,7 @@ def conv_sums(
     """The sums that are requantised.
 
     Args:
-        operator: `"adder"` or `"shift"`.
+        operator: `"adder"`; `"conv"` and `"shift"` sum products.
         x: Array of int8 `(batch, *sizes, channels)`.
         kernel: Array of int8 `(*kernel_size, channels // groups, filters)`.
         input_zero: Integer, the zero point of `x`, which padding holds.

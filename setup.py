@@ -127,6 +127,7 @@ setup(
             "bindings/*.h",
             "bindings/*.cc",
         ],
+        "keras_shiftadd.models": ["weights/*.json", "weights/*.weights.h5"],
         "keras_shiftadd.export._simulate": ["freestanding/*"],
     },
     cmdclass={

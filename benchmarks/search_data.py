@@ -37,6 +37,9 @@ class Data:
     y_test: np.ndarray
     classes: int
     augment: Augmentation | None = None
+    names: tuple[str, ...] = ()
+    mean: np.ndarray | None = None
+    deviation: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -179,7 +182,15 @@ def _split(
     mean, deviation = _statistics(x[train])
     x = ((x - mean) / deviation).astype(np.float32)
     arrays = [a[rows] for rows in (train, validation, test) for a in (x, labels)]
-    return Data(name, *arrays, classes=len(names), augment=augment)
+    return Data(
+        name,
+        *arrays,
+        classes=len(names),
+        augment=augment,
+        names=tuple(map(str, names)),
+        mean=mean,
+        deviation=deviation,
+    )
 
 
 def _gestures(fold: int) -> Data:
@@ -205,7 +216,15 @@ def _gestures(fold: int) -> Data:
     arrays = []
     for x, y in parts:
         arrays += [((x - mean) / deviation).astype(np.float32), y]
-    return Data("gestures", *arrays, classes=len(recordings.names), augment=augment)
+    return Data(
+        "gestures",
+        *arrays,
+        classes=len(recordings.names),
+        augment=augment,
+        names=tuple(recordings.names),
+        mean=mean,
+        deviation=deviation,
+    )
 
 
 def _statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

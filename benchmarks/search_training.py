@@ -19,6 +19,7 @@ import keras_shiftadd as ksa
 RATE = 0.1
 BATCH = 64
 WEIGHT_DECAY = 1e-4
+TEMPERATURE = 4.0  # of logits that are distilled
 CALIBRATION = 1024  # samples that BatchNormalization statistics are estimated from
 
 
@@ -35,7 +36,8 @@ def compile_for(model: keras.Model, chosen: keras.optimizers.Optimizer) -> None:
 
 
 def _adder_layers(model: keras.Model) -> list[Any]:
-    return [layer for layer in model.layers if getattr(layer, "operator", None) == "adder"]
+    parts = [getattr(layer, "adder", layer) for layer in model.layers]
+    return [part for part in parts if getattr(part, "operator", None) == "adder"]
 
 
 def _undecayed(model: keras.Model) -> list[Any]:
@@ -45,14 +47,26 @@ def _undecayed(model: keras.Model) -> list[Any]:
 
 
 def train_alone(
-    model: keras.Model, data: Data, epochs: int, seed: int, callbacks: Any = ()
+    model: keras.Model,
+    data: Data,
+    epochs: int,
+    seed: int,
+    callbacks: Any = (),
+    teacher: keras.Model | None = None,
 ) -> dict[str, list[float]]:
-    """Trains a network of plain layers; its BatchNormalization statistics are estimated last."""
+    """Trains a network of plain layers; its BatchNormalization statistics are estimated last.
+
+    With a teacher, half of the loss is the distance to its logits.
+    """
     batches = Batches(data, BATCH, seed)
     chosen = optimizer(epochs * len(batches))
     chosen.exclude_from_weight_decay(_undecayed(model))
-    compile_for(model, chosen)
-    history = model.fit(batches, epochs=epochs, verbose=0, callbacks=list(callbacks)).history
+    trained = model
+    if teacher is not None:
+        logits = keras.distillation.LogitsDistillation(temperature=TEMPERATURE)
+        trained = keras.distillation.Distiller(teacher, model, logits)
+    compile_for(trained, chosen)
+    history = trained.fit(batches, epochs=epochs, verbose=0, callbacks=list(callbacks)).history
     ksa.callbacks.recalibrate_batch_normalization(model, calibration_samples(data))
     return history
 

@@ -8,6 +8,7 @@ from keras_shiftadd.layers.adder_depthwise_conv2d import AdderDepthwiseConv2D
 from keras_shiftadd.layers.fake_quantization import FakeQuantization
 from keras_shiftadd.layers.hybrid_attention import HybridAttention
 from keras_shiftadd.layers.hybrid_conv2d import HybridConv2D
+from keras_shiftadd.layers.power_activation import PowerActivation
 from keras_shiftadd.layers.shift_adder_conv2d import ShiftAdderConv2D
 from keras_shiftadd.layers.shift_conv1d import ShiftConv1D
 from keras_shiftadd.layers.shift_conv2d import ShiftConv2D
@@ -23,6 +24,7 @@ __all__ = [
     "HybridAttention",
     "HybridConv2D",
     "MissingNormalizationWarning",
+    "PowerActivation",
     "ShiftAdderConv2D",
     "ShiftConv1D",
     "ShiftConv2D",

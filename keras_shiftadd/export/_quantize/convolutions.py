@@ -77,7 +77,8 @@ def _add(
     """Adds a convolution of a tensor, whose output should have a mean for each channel."""
     mean_sum = _mean_sums(builder, kind, index, window, terms.kernel)
     offset = terms.offset
-    if builder.options.correct_bias:
+    # The rounding of an adder kernel shifts every sum; products are right in the mean.
+    if builder.options.correct_bias and kind == "adder":
         offset = mean - terms.slope * mean_sum
     rounding = builder.options.conv_rounding if kind == "conv" else "single"
     integers = requantization_integers(

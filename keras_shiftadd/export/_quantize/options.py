@@ -15,7 +15,7 @@ class Options:
         calibration: How the range of a tensor is chosen.
         redistribute: Whether weights of adder layers beyond the range of their inputs become a
             constant summand.
-        correct_bias: Whether the mean error of each channel goes into its bias.
+        correct_bias: Whether the mean error of each channel of an adder layer goes into its bias.
         conv_rounding: How multiplicative convolutions are requantised.
         power_of_two_scales: Whether shift layers are requantised by shifts alone.
     """

@@ -40,8 +40,8 @@ def quantize(
         redistribute: Whether the scale of an adder layer follows its inputs alone. Weights beyond
             the range of the inputs are moved to its edge, and what they lack goes into the bias,
             which loses nothing. If False, the range holds the weights, too.
-        correct_bias: Whether the mean error that quantisation makes on the first 64 samples of the
-            calibration data, for each channel of a layer, is taken off its bias.
+        correct_bias: Whether the mean error of each channel of an adder layer, on the first 64
+            samples of the calibration data, is taken off its bias.
         conv_rounding: How multiplicative layers round: `"double"` as the builtin operators of
             .tflite files, `"single"` in the faster form of docs/integer_ops.md.
         power_of_two_scales: Whether shift layers are brought to int8 by shifts alone, for

@@ -3,9 +3,10 @@
 import os
 import pathlib
 import platform
+import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ._frameworks import Framework, find_jaxlib, find_tensorflow
@@ -69,19 +70,31 @@ class Library:
         """The files that the library depends on, of all systems."""
         if self.name == KERNELS:
             return sorted([*folder.glob("kernels/*.cc"), *folder.glob("kernels/*.h")])
+        if self.micro:
+            return sorted(_with_includes(self.sources(folder)))
         others = tuple(name for name in LIBRARIES if name != self.name)
         own = [*folder.glob("bindings/*.cc"), *folder.glob("bindings/*.h")]
-        own = [file for file in own if not file.name.startswith(others)]
-        if self.micro:
-            own += [folder / "micro" / f"{name}.c" for name in self.micro]
-            own += [*folder.glob("micro/*.h"), *folder.glob("micro/tflm/*.h")]
-            own += folder.glob("micro/tflm/*.cc")
-        else:
-            own = [file for file in own if file.name != _TFLITE_HEADER]
+        own = [file for file in own if not file.name.startswith((*others, "tflite"))]
         return sorted([*own, folder / "kernels" / "shiftadd.h"])
 
 
-_TFLITE_HEADER = "tflite_c_api.h"
+_INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
+
+
+def _with_includes(sources: Iterable[pathlib.Path]) -> set[pathlib.Path]:
+    """The files, and what they include from among the sources."""
+    found: set[pathlib.Path] = set()
+    waiting = list(sources)
+    while waiting:
+        file = waiting.pop()
+        if file in found or not file.is_file():
+            continue
+        found.add(file)
+        names = _INCLUDE.findall(file.read_text(encoding="utf-8"))
+        waiting += [pathlib.Path(os.path.normpath(file.parent / name)) for name in names]
+    return found
+
+
 _TFLITE_KERNELS = ("conv", "adder_conv", "shift_conv", "lookup")
 
 LIBRARIES = {

@@ -2,6 +2,8 @@
 // declarations in the place of headers. The interpreter calls the registerer by its name; how
 // operators are added to its resolver, a method of C++, it does not tell, so Python hands it over.
 #define SHIFTADD_TFLITE_MICRO
+#include "tflite_c_api.h"
+
 #define SHIFTADD_TFLM_DECLARATIONS "../../bindings/tflite_c_api.h"
 #include "../micro/tflm/shiftadd_tflm.cc"
 

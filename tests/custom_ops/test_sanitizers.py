@@ -27,6 +27,7 @@ SANITIZED = (
     f"-I{SOURCES / 'kernels'}",
 )
 CASES = 100_000
+CUSTOM_CASES = 20_000
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
@@ -84,3 +85,19 @@ def test_random_convolutions_are_right_and_clean(driver, compiler, objects, tmp_
     done = run(program, CASES, 20)
     assert done.returncode == 0, done.stdout[-4000:]
     assert f"{CASES} cases" in done.stdout
+
+
+def test_custom_operators_of_both_runtimes_agree_and_are_clean(compiler, objects, tmp_path):
+    micro = [SOURCES / "micro" / f"{name}.c" for name in _libraries.LIBRARIES["litert"].micro]
+    printed = []
+    for flags, kernels in (((), objects), (("-DSHIFTADD_TFLITE_MICRO",), ())):
+        program = tmp_path / f"fuzz_tflite{len(flags)}"
+        flags = (*SANITIZED, f"-I{SOURCES}", *flags)
+        files = (DRIVERS / "fuzz_tflite.cc", *micro, *kernels)
+        built = run(compiler, *flags, *files, "-o", program)
+        assert built.returncode == 0, built.stdout
+        done = run(program, CUSTOM_CASES, 20)
+        assert done.returncode == 0, done.stdout[-4000:]
+        printed.append(done.stdout.partition(";")[0])
+    assert printed[0] == printed[1]
+    assert f"{CUSTOM_CASES} cases" in printed[0]

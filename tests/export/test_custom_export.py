@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from export_helpers import normal, not_on_jax, predict, sequential, settle
-from integer_models import assert_equal_models
+from integer_models import NetworkBuilder, assert_equal_models
 from keras import layers
 from tflite_runners import only_once, require_operators
 
 from keras_shiftadd import export
 from keras_shiftadd import layers as ksa_layers
+from keras_shiftadd.export._tflite.write_model import write_model
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +145,36 @@ def test_the_export_compares_with_the_reference_without_kernels(
     path = tmp_path / "model.tflite"
     report = export.to_tflite(model, path, data, verbose=0, kernels="custom")
     assert report.runtime == "reference"
+
+
+@only_once
+@pytest.mark.parametrize(
+    ("found", "put"),
+    [
+        (b"SHIFTADD_CONV_2D", b"SHIFTADD_CONV_3D"),  # a name that is not known
+        (b"KSAC\x01", b"KSAC\x02"),  # options of another version
+        (b"KSAC\x01\x00", b"KSAC\x01\x01"),  # options of another operator than the name's
+    ],
+)
+def test_the_audit_takes_nothing_on_trust(found, put, rng, tmp_path):
+    builder = NetworkBuilder(rng, (4, 4, 3))
+    builder.convolution(0, "conv", 5, rounding="single")
+    content = write_model(builder.model())
+    assert content.count(found) == 1
+    path = tmp_path / "changed.tflite"
+    path.write_bytes(content.replace(found, put))
+    audit = export.audit(path)
+    assert [item.kind for item in audit.operators] == ["unknown"]
+    with pytest.raises(export.MultiplicationFound):
+        audit.assert_multiplication_free()
+
+
+@only_once
+def test_a_custom_operator_that_multiplies_is_found(rng, tmp_path):
+    builder = NetworkBuilder(rng, (4, 4, 3))
+    builder.convolution(0, "conv", 5, rounding="single")
+    path = tmp_path / "conv.tflite"
+    path.write_bytes(write_model(builder.model()))
+    assert export.audit(path).multiplications == 4 * 4 * 5 * 27
+    with pytest.raises(export.MultiplicationFound, match="SHIFTADD_CONV_2D"):
+        export.audit(path).assert_multiplication_free()

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from keras_shiftadd.tuners._plots.architecture import plot_architecture
     from keras_shiftadd.tuners._plots.history import plot_history
     from keras_shiftadd.tuners._plots.pareto import plot_pareto
+    from keras_shiftadd.tuners.augmentation_space import AugmentationSpace
+    from keras_shiftadd.tuners.augmentation_supernet import AugmentationSupernet
     from keras_shiftadd.tuners.hybrid_oracle import HybridOracle
     from keras_shiftadd.tuners.hybrid_space import HybridSpace
     from keras_shiftadd.tuners.hybrid_tuner import HybridTuner
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from keras_shiftadd.tuners.supernet import Supernet
 
 __all__ = [
+    "AugmentationSpace",
+    "AugmentationSupernet",
     "HybridOracle",
     "HybridSpace",
     "HybridTuner",
@@ -28,6 +32,8 @@ __all__ = [
 ]
 
 _MODULES = {
+    "AugmentationSpace": "keras_shiftadd.tuners.augmentation_space",
+    "AugmentationSupernet": "keras_shiftadd.tuners.augmentation_supernet",
     "HybridOracle": "keras_shiftadd.tuners.hybrid_oracle",
     "HybridSpace": "keras_shiftadd.tuners.hybrid_space",
     "HybridTuner": "keras_shiftadd.tuners.hybrid_tuner",

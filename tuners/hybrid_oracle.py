@@ -11,6 +11,7 @@ from keras_shiftadd.tuners._oracle.durable import DurableOracle
 from keras_shiftadd.tuners._oracle.evolution import Result
 from keras_shiftadd.tuners._oracle.feasible import check_possible
 from keras_shiftadd.tuners._oracle.proposals import Proposals
+from keras_shiftadd.tuners._oracle.stages import check_reference
 from keras_shiftadd.tuners.pareto import pareto_front
 
 if TYPE_CHECKING:
@@ -38,8 +39,13 @@ class HybridOracle(DurableOracle):
     trial of a worker that died is given to another one, and a result that arrives late is not
     counted twice.
 
+    A search over an `AugmentationSpace` has two stages. In the first one, of its
+    `first_stage_trials`, all trials have one tiny network, and the factors of the wide network are
+    proposed; in the second one all have the best factors so far, and tiny networks are. In each,
+    children come from its own trials.
+
     Args:
-        space: `HybridSpace`.
+        space: `HybridSpace` or `AugmentationSpace`.
         objective: String or `keras_tuner.Objective`: what to maximize or minimize; one.
         budget: `keras_shiftadd.cost.Budget`. `None` allows everything, and reports costs on
             `"asic-45nm"` at 8 bits.
@@ -137,6 +143,7 @@ class HybridOracle(DurableOracle):
         else:
             self._priced_by = budget
             check_possible(space, budget)
+            check_reference(space, budget)
         super().__init__(
             objective=objective,
             max_trials=max_trials,

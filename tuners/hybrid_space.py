@@ -298,6 +298,18 @@ class HybridSpace(Moves):
             x = keras.layers.Reshape((steps, 1, channels), name="series")(x)
         return networks.stem(x, self.stem_width, self.stem_stride, options)
 
+    def training_callbacks(self, architecture: Architecture) -> list[keras.callbacks.Callback]:
+        """What the network of an architecture is trained with besides.
+
+        Args:
+            architecture: An architecture of this space.
+
+        Returns:
+            A list of callbacks of `fit`; here an empty one.
+        """
+        self.validate(architecture)
+        return []
+
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of this space, as plain Python objects."""
         return dict(self._config)

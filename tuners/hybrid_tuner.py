@@ -15,6 +15,8 @@ from keras_shiftadd.tuners._tuner.arguments import check_search_data
 from keras_shiftadd.tuners._tuner.shared_training import SharedTraining
 from keras_shiftadd.tuners._workers import roles
 from keras_shiftadd.tuners._workers.loop import WorkerLoop
+from keras_shiftadd.tuners.augmentation_space import AugmentationSpace
+from keras_shiftadd.tuners.augmentation_supernet import AugmentationSupernet
 from keras_shiftadd.tuners.hybrid_oracle import HybridOracle
 from keras_shiftadd.tuners.hybrid_space import HybridSpace
 from keras_shiftadd.tuners.supernet import Supernet
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 class HybridTuner(WorkerLoop, keras_tuner.Tuner):
     """Searches a `HybridSpace`: trains a supernet once, then scores trials with its weights.
 
-    A trial takes no training. Its sub-network is selected in the supernet, the statistics of its
+    A trial takes no training, unless the space is an `AugmentationSpace`: then it takes some steps,
+    see `AugmentationSupernet`. Its sub-network is selected in the supernet, the statistics of its
     BatchNormalization layers are estimated anew from some training samples, and it is evaluated
     on the validation data.
 
@@ -36,7 +39,7 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
     workers one of them trains the supernet and the others wait for it; they share `directory`.
 
     Args:
-        space: `HybridSpace`.
+        space: `HybridSpace` or `AugmentationSpace`.
         objective: Name of a metric or `keras_tuner.Objective`, such as `"val_accuracy"`.
         budget: `keras_shiftadd.cost.Budget`; no trial exceeds it. `None` allows everything.
         max_trials: Integer, number of architectures to score.
@@ -44,7 +47,7 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
             seed=...)`: a `HybridOracle` with other options, or any of KerasTuner over
             `space.hyperparameters()`, which knows no budget.
         supernet: A `Supernet` of this space, not trained, in place of `Supernet(space,
-            seed=seed)`.
+            seed=seed)`; with an `AugmentationSpace` an `AugmentationSupernet`.
         optimizer: Optimizer of the supernet; `None` is SGD with Nesterov momentum 0.9, weight
             decay 1e-4 and a cosine schedule from 0.1. Weights that no sub-network of a step uses
             are left alone whatever the optimizer.
@@ -123,6 +126,13 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
                 raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}")
         if supernet is not None and supernet.space.get_config() != space.get_config():
             raise ValueError("`supernet` must be one of the same space. Received another one's.")
+        if isinstance(space, AugmentationSpace) and not isinstance(
+            supernet, AugmentationSupernet | None
+        ):
+            raise ValueError(
+                "`supernet` must be an AugmentationSupernet where `space` is an AugmentationSpace: "
+                f"in others factors make no difference. Received: {supernet!r}"
+            )
         self.space = space
         self.batch_size = batch_size
         self.calibration_samples = calibration_samples
@@ -343,7 +353,9 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
             optimizer: Optimizer; `None` is the same kind as the supernet's, over these epochs.
             sample_weight: Array, or `None`.
             steps_per_epoch: Integer, where a data set does not know its length.
-            callbacks: Callbacks of `fit`.
+            callbacks: Callbacks of `fit`. With an `AugmentationSpace` training has a
+                `HybridAugmentation` with the wide network of the architecture, unless one of
+                your own is among them.
             seed: Integer, seed of initial weights and the order of arrays; `None` is the tuner's.
             verbose: As in `fit`.
 
@@ -362,8 +374,17 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
             validation_data=validation_data,
             epochs=epochs,
             steps_per_epoch=steps_per_epoch,
-            callbacks=callbacks,
+            callbacks=self._with_training_callbacks(architecture, callbacks),
             verbose=verbose,
         )
         recalibrate_batch_normalization(model, some_inputs(x, self.calibration_samples, seed))
         return model
+
+    def _with_training_callbacks(self, architecture: Architecture, callbacks: Any) -> Any:
+        """The user's callbacks, after those of the space that the user has none of."""
+        own = self.space.training_callbacks(architecture)
+        if not own:
+            return callbacks
+        given = getattr(callbacks, "callbacks", callbacks) or []
+        given = list(given) if isinstance(given, list | tuple) else [given]
+        return [o for o in own if not any(isinstance(g, type(o)) for g in given)] + given

@@ -1,6 +1,8 @@
 """Supernet."""
 
+import contextlib
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -18,9 +20,6 @@ from keras_shiftadd.tuners._supernet.stem import SupernetStem
 from keras_shiftadd.tuners.hybrid_space import HybridSpace
 
 SAMPLINGS = ("sandwich", "single_path")
-# Rows of the tables that a step draws its sub-networks from. Drawing an index is cheap on every
-# backend, and a table holds valid architectures only, whatever makes them valid.
-_TABLE_ROWS = 4096
 
 
 @keras.saving.register_keras_serializable(package="keras_shiftadd")
@@ -122,6 +121,10 @@ class Supernet(keras.Model):
         self._selected: Architecture | None = None
         self.build((None, *space.input_shape))
 
+    # Rows of the tables that a step draws its networks from. Drawing an index is cheap on every
+    # backend, and a table holds valid architectures only, whatever makes them valid.
+    table_rows = 4096
+
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates all weights."""
         if self.built:
@@ -131,7 +134,7 @@ class Supernet(keras.Model):
             part.build()
         self.classifier.build((None, self.blocks[-1].width))
         rng = random.Random(0 if self.seed is None else self.seed)
-        rows = range(_TABLE_ROWS)
+        rows = range(self.table_rows)
         self._random_table = self._table("random", [self.space.sample(rng) for _ in rows])
         smallest = [self.space.extreme(rng, largest=False) for _ in rows]
         self._smallest_table = self._table("smallest", smallest)
@@ -220,7 +223,7 @@ class Supernet(keras.Model):
         return ops.concatenate([smallest, drawn])
 
     def _rows(self, table: Any, count: int) -> Any:
-        index = keras.random.randint((count,), 0, _TABLE_ROWS, seed=self.seed_generator)
+        index = keras.random.randint((count,), 0, self.table_rows, seed=self.seed_generator)
         return ops.take(ops.convert_to_tensor(table), index, axis=0)
 
     def _kernels(self) -> list[Any]:
@@ -287,6 +290,22 @@ class Supernet(keras.Model):
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
     # One sub-network.
+
+    @property
+    def trial_samples(self) -> int:
+        """Training samples that a trial sees, besides those for the statistics: none."""
+        return 0
+
+    @contextlib.contextmanager
+    def in_trial(self, architecture: Architecture, samples: Any = None) -> Iterator[None]:
+        """Selects an architecture for a trial of a search.
+
+        Args:
+            architecture: An architecture of the space.
+            samples: Tuple `(x, y)` of `trial_samples` training samples; not used here.
+        """
+        self.select(architecture)
+        yield
 
     def select(self, architecture: Architecture) -> None:
         """Makes an architecture the one that is evaluated.

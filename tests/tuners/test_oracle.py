@@ -183,7 +183,7 @@ class TestProposals:
     def test_an_error_in_the_space_ends_the_search_and_leaves_no_lock(self, make, monkeypatch):
         oracle = make()
 
-        def sample(rng, operator=None):
+        def sample(rng, operator=None, fixed=None):
             raise ArithmeticError("no dice")
 
         monkeypatch.setattr(oracle.space, "sample", sample)

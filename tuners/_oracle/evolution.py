@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from keras_shiftadd.tuners._space.genes import Architecture
+from keras_shiftadd.tuners._space.genes import Architecture, Values
 
 if TYPE_CHECKING:
+    from keras_shiftadd.tuners._oracle.stages import Stage
     from keras_shiftadd.tuners.hybrid_space import HybridSpace
 
 METHODS = ("evolution", "regularized_evolution", "random")
@@ -71,35 +72,34 @@ class Strategy:
         return sorted(members, key=lambda result: result.loss)[: self.population_size]
 
     def candidates(
-        self, space: "HybridSpace", results: Sequence[Result], index: int, rng: random.Random
+        self, space: "HybridSpace", stage: "Stage", rng: random.Random
     ) -> Iterator[Candidate]:
         """Yields architectures for one proposal, without end; the first that will do is taken.
 
         Args:
             space: the space.
-            results: completed trials in the order in which they ended.
-            index: number of the proposal, from 0.
+            stage: the stage of the search that the proposal belongs to.
             rng: the proposal's own generator.
         """
-        population = self.population(results)
+        population = self.population(stage.results)
         origin = "random"
-        if self.method != "random" and index >= self.population_size and population:
+        if self.method != "random" and stage.index >= stage.drawn and population:
             top = self.parent_selection == "top"
             pool = population[: self.num_parents] if top else population
             origin = self._origin(len(pool), rng)
             if origin == "crossover":
                 for _ in range(_CHILDREN):
-                    yield self._child(space, pool, origin, rng)
+                    yield self._child(space, pool, origin, rng, stage.fixed)
                 # Parents that are much alike have no new children.
                 origin = "mutation"
             if origin == "mutation":
                 for _ in range(_CHILDREN):
-                    yield self._child(space, pool, origin, rng)
+                    yield self._child(space, pool, origin, rng, stage.fixed)
                 origin = "restart"
         while True:
             single = origin == "random" and rng.random() < self.single_operator_share
             operator = rng.choice(space.operators) if single else None
-            yield Candidate(space.sample(rng, operator), origin)
+            yield Candidate(space.sample(rng, operator, stage.fixed), origin)
 
     def _origin(self, parents: int, rng: random.Random) -> str:
         if rng.random() < self.restart_share:
@@ -109,14 +109,19 @@ class Strategy:
         return "mutation"
 
     def _child(
-        self, space: "HybridSpace", pool: list[Result], origin: str, rng: random.Random
+        self,
+        space: "HybridSpace",
+        pool: list[Result],
+        origin: str,
+        rng: random.Random,
+        fixed: Values,
     ) -> Candidate:
         first = self._parent(pool, rng)
         if origin == "mutation":
-            child = space.mutate(first.architecture, rng, self.mutation_probability)
+            child = space.mutate(first.architecture, rng, self.mutation_probability, fixed)
             return Candidate(child, origin, (first.trial_id,))
         second = self._parent([r for r in pool if r.trial_id != first.trial_id], rng)
-        child = space.crossover(first.architecture, second.architecture, rng)
+        child = space.crossover(first.architecture, second.architecture, rng, fixed)
         return Candidate(child, origin, (first.trial_id, second.trial_id))
 
     def _parent(self, pool: list[Result], rng: random.Random) -> Result:

@@ -1,6 +1,7 @@
 """What a search has proposed: each trial's architecture, its costs and where it comes from."""
 
 import dataclasses
+import itertools
 import json
 import random
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from keras_shiftadd.tuners._oracle.enumeration import all_architectures, neighbours
 from keras_shiftadd.tuners._oracle.evolution import Candidate, Result, Strategy
 from keras_shiftadd.tuners._oracle.feasible import fit
+from keras_shiftadd.tuners._oracle.stages import Stages
 from keras_shiftadd.tuners._space.genes import Architecture, Values
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Proposals:
         self._space = space
         self._budget = budget
         self._strategy = strategy
+        self._stages = Stages(space, budget, strategy.population_size)
         self._records: dict[str, dict[str, Any]] = {}
         self._keys: set[str] = set()
         self._listed: list[tuple[str, Candidate]] | None = None
@@ -47,20 +50,20 @@ class Proposals:
         the proposals before it.
         """
         rng = random.Random(f"{seed}:{index}")
-        candidates = self._strategy.candidates(self._space, results, index, rng)
-        for draw, candidate in enumerate(candidates):
-            if draw == _DRAWS:
-                left = self._from_list(rng)
-                if self._listed is None:
-                    left = self._beside_tried(rng)
-                return self._accept(trial_id, *left) if left else None
-            architecture = fit(self._space, candidate.architecture, self._budget, rng)
-            if architecture is None:
-                continue
-            key = self._key(architecture)
-            if key not in self._keys:
-                return self._accept(trial_id, key, candidate._replace(architecture=architecture))
-        return None
+        for stage in self._stages.of(index, results):
+            candidates = self._strategy.candidates(self._space, stage, rng)
+            for candidate in itertools.islice(candidates, _DRAWS):
+                architecture = fit(self._space, candidate.architecture, self._budget, rng)
+                if architecture is None:
+                    continue
+                key = self._key(architecture)
+                if key not in self._keys:
+                    found = candidate._replace(architecture=architecture)
+                    return self._accept(trial_id, key, found)
+        left = self._from_list(rng)
+        if self._listed is None:
+            left = self._beside_tried(rng)
+        return self._accept(trial_id, *left) if left else None
 
     def restore(self, trial_id: str, values: Values, entry: dict[str, Any] | None) -> None:
         """Takes a trial over that an earlier process proposed.

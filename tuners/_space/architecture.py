@@ -5,7 +5,8 @@ from typing import Any
 
 from keras_shiftadd.tuners._space.genes import Architecture, Gene, Values, block_name, stage_name
 
-_BLOCK_KEYS = ("operator", "kernel_size", "expansion")
+_STAGE_KEYS = ("width", "width_multiple")
+_BLOCK_KEYS = ("operator", "kernel_size", "expansion", "expansion_multiple")
 
 
 def to_architecture(values: Mapping[str, Any], stages: int) -> Architecture:
@@ -19,7 +20,8 @@ def to_architecture(values: Mapping[str, Any], stages: int) -> Architecture:
             blocks.append(
                 {k: values[f"{name}/{k}"] for k in _BLOCK_KEYS if f"{name}/{k}" in values}
             )
-        result.append({"width": values[f"{stage}/width"], "blocks": blocks})
+        kept = {k: values[f"{stage}/{k}"] for k in _STAGE_KEYS if f"{stage}/{k}" in values}
+        result.append({**kept, "blocks": blocks})
     return {"stages": result}
 
 
@@ -39,13 +41,13 @@ def to_values(architecture: Any, genes: Mapping[str, Gene], stages: int) -> Valu
     for i, stage in enumerate(given):
         if (
             not isinstance(stage, dict)
-            or set(stage) != {"width", "blocks"}
+            or not {"width", "blocks"} <= set(stage) <= {*_STAGE_KEYS, "blocks"}
             or not isinstance(stage["blocks"], list)
         ):
             raise ValueError(
                 f'Stage {i} must be {{"width": integer, "blocks": [...]}}. Received: {stage!r}'
             )
-        values[f"{stage_name(i)}/width"] = stage["width"]
+        values.update({f"{stage_name(i)}/{k}": stage[k] for k in _STAGE_KEYS if k in stage})
         values[f"{stage_name(i)}/depth"] = len(stage["blocks"])
         for j, block in enumerate(stage["blocks"]):
             if not isinstance(block, dict) or not set(block) <= set(_BLOCK_KEYS):
@@ -72,9 +74,11 @@ def _check(values: Values, genes: Mapping[str, Gene]) -> None:
                 f"The space has no choice {name!r} beside the others of this architecture. "
                 f"Received: {values[name]!r}"
             )
-        if values[name] not in gene.choices or isinstance(values[name], bool | float):
+        value = values[name]
+        of_another_kind = isinstance(value, float) and not isinstance(gene.choices[0], float)
+        if value not in gene.choices or isinstance(value, bool) or of_another_kind:
             raise ValueError(
-                f"{name!r} must be one of {gene.choices} in this space. Received: {values[name]!r}"
+                f"{name!r} must be one of {gene.choices} in this space. Received: {value!r}"
             )
 
 

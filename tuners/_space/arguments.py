@@ -29,6 +29,22 @@ def check_gradient_scale(value: Any) -> float | None:
     return float(value)
 
 
+def check_multiples(name: str, given: Any, above_one: bool = False) -> tuple[float, ...]:
+    """Ascending numbers from 1, or above 1."""
+    values = given if isinstance(given, list | tuple) else ()
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    if not values or not numbers or any(not 1 <= v < math.inf for v in values):
+        fits = False
+    else:
+        fits = list(values) == sorted(set(values)) and not (above_one and values[0] == 1)
+    if not fits:
+        least = "above 1" if above_one else "from 1"
+        raise ValueError(
+            f"`{name}` must hold numbers {least}, ascending, each once. Received: {given!r}"
+        )
+    return tuple(float(value) for value in values)
+
+
 def check_operators(operators: Any) -> tuple[str, ...]:
     """The operators in a fixed order, each once."""
     given = tuple(operators) if isinstance(operators, list | tuple) else ()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-Value = int | str
+Value = int | float | str
 Values = dict[str, Value]
 Architecture = dict[str, Any]
 

@@ -1,11 +1,11 @@
 """Moves of a search through a space: architectures drawn, changed, crossed and made cheaper."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from keras_shiftadd.tuners._space.choices import Choices
-from keras_shiftadd.tuners._space.genes import Architecture, Gene, Value
+from keras_shiftadd.tuners._space.genes import Architecture, Gene, Value, Values
 
 if TYPE_CHECKING:
     from keras_shiftadd.cost import Budget, Cost
@@ -24,12 +24,18 @@ class Moves(Choices):
     if TYPE_CHECKING:
         cost: Callable[[Architecture, Budget], Cost]
 
-    def sample(self, rng: random.Random, operator: str | None = None) -> Architecture:
+    def sample(
+        self,
+        rng: random.Random,
+        operator: str | None = None,
+        fixed: Mapping[str, Value] | None = None,
+    ) -> Architecture:
         """Draws an architecture, each choice uniformly.
 
         Args:
             rng: `random.Random`.
             operator: An operator for all blocks that offer it, or `None`.
+            fixed: Values that hold, by the names of hyperparameters.
 
         Returns:
             An architecture.
@@ -38,7 +44,7 @@ class Moves(Choices):
         def choose(gene: Gene) -> Value:
             return operator if operator in gene.choices else rng.choice(gene.choices)
 
-        return self._finish({}, choose, rng)
+        return self._finish(fixed or {}, choose, rng, fixed or ())
 
     def extreme(self, rng: random.Random, largest: bool) -> Architecture:
         """The largest or the smallest network.
@@ -65,7 +71,11 @@ class Moves(Choices):
         return self._finish({}, choose, rng)
 
     def mutate(
-        self, architecture: Architecture, rng: random.Random, probability: float
+        self,
+        architecture: Architecture,
+        rng: random.Random,
+        probability: float,
+        fixed: Mapping[str, Value] | None = None,
     ) -> Architecture:
         """Draws some choices anew, at least one of them to another value.
 
@@ -73,27 +83,36 @@ class Moves(Choices):
             architecture: An architecture of this space.
             rng: `random.Random`.
             probability: Float, for each choice.
+            fixed: Values that hold, by the names of hyperparameters.
 
         Returns:
             A new architecture.
         """
-        before = self.values(architecture)
+        kept = fixed or {}
+        before = {**self.values(architecture), **kept}
+        free = [name for name in before if name not in kept]
         mutant = architecture
         for _ in range(_MUTATIONS):
             values = dict(before)
-            changed = {name for name in values if rng.random() < probability}
-            if values:
-                changed.add(rng.choice(sorted(values)))
+            changed = {name for name in free if rng.random() < probability}
+            if free:
+                changed.add(rng.choice(sorted(free)))
             for name in sorted(changed):
                 others = [c for c in self._by_name[name].choices if c != values[name]]
                 values[name] = rng.choice(others)
-            mutant = self._finish(values, lambda gene: rng.choice(gene.choices), rng, changed)
+            mutant = self._finish(
+                values, lambda gene: rng.choice(gene.choices), rng, {*changed, *kept}
+            )
             if mutant != architecture:
                 break
         return mutant
 
     def crossover(
-        self, first: Architecture, second: Architecture, rng: random.Random
+        self,
+        first: Architecture,
+        second: Architecture,
+        rng: random.Random,
+        fixed: Mapping[str, Value] | None = None,
     ) -> Architecture:
         """Takes each choice from one of two parents, and repairs what does not fit together.
 
@@ -101,17 +120,19 @@ class Moves(Choices):
             first: An architecture of this space.
             second: An architecture of this space.
             rng: `random.Random`.
+            fixed: Values that hold, by the names of hyperparameters.
 
         Returns:
             A new architecture.
         """
         parents = [self.values(first), self.values(second)]
-        values = {}
+        kept = fixed or {}
+        values: Values = {}
         for gene in self.genes:
             offered = [parent[gene.name] for parent in parents if gene.name in parent]
             if offered:
                 values[gene.name] = rng.choice(offered)
-        return self._finish(values, lambda gene: rng.choice(gene.choices), rng)
+        return self._finish({**values, **kept}, lambda gene: rng.choice(gene.choices), rng, kept)
 
     def shrink(
         self, architecture: Architecture, rng: random.Random, budget: "Budget"

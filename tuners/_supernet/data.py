@@ -64,6 +64,43 @@ def fit_data(
     return {"x": x} if y is None else {"x": x, "y": y}
 
 
+def some_samples(x: Any, y: Any, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Training samples: a random choice from arrays, the first ones of data sets.
+
+    Args:
+        x: array, or a data set.
+        y: array; None with a data set.
+        count: how many; fewer where there are fewer.
+        seed: of the random choice and its order.
+
+    Returns:
+        Inputs and targets.
+
+    Raises:
+        ValueError: if there is no sample, or batches are no tuples of inputs and targets.
+    """
+    if is_array(x):
+        inputs, targets = (np.asarray(ops.convert_to_numpy(array)) for array in (x, y))
+        rows = np.random.default_rng(seed).permutation(len(inputs))[:count]
+        return inputs[rows], targets[rows]
+    batches: list[tuple[np.ndarray, np.ndarray]] = []
+    source = (x[i] for i in range(len(x))) if isinstance(x, keras.utils.PyDataset) else x
+    for batch in source:
+        if not isinstance(batch, list | tuple) or len(batch) < 2:
+            raise ValueError(
+                "Batches of the training data must be tuples (x, y). Received: "
+                f"{type(batch).__name__}"
+            )
+        inputs, targets = (np.asarray(ops.convert_to_numpy(part)) for part in batch[:2])
+        batches.append((inputs, targets))
+        if sum(len(inputs) for inputs, _ in batches) >= count:
+            break
+    if not batches:
+        raise ValueError("`x` must hold training samples. Received: none.")
+    first, second = (np.concatenate(parts)[:count] for parts in zip(*batches, strict=True))
+    return first, second
+
+
 def count_steps(x: Any, batch_size: int) -> int | None:
     """Number of batches of an epoch, or None where the data set does not know."""
     if is_array(x):

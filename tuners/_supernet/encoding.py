@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from keras_shiftadd.tuners._space.genes import Architecture
+from keras_shiftadd.tuners._space.networks import BlockPlan
 
 if TYPE_CHECKING:
     from keras_shiftadd.tuners.hybrid_space import HybridSpace
@@ -48,21 +49,39 @@ def encode(space: "HybridSpace", architecture: Architecture) -> np.ndarray:
     A position is a block of the deepest network of the space; positions that the architecture
     does not use have the branch "skip".
     """
+    return encode_plans(space, architecture, space.plan(architecture), space.operators)
+
+
+def encode_plans(
+    space: "HybridSpace",
+    architecture: Architecture,
+    plans: Sequence[BlockPlan],
+    operators: Sequence[str],
+) -> np.ndarray:
+    """The integers of the blocks of an architecture with sizes of their own.
+
+    Args:
+        space: the space.
+        architecture: which blocks there are.
+        plans: their sizes, in the order of execution.
+        operators: what they may be.
+    """
     rows = []
-    plans = iter(space.plan(architecture))
+    remaining = iter(plans)
     for i, stage in enumerate(architecture["stages"]):
         for j in range(space.depths[i][-1]):
             row = [0] * len(COLUMNS)
             if j < len(stage["blocks"]):
-                plan = next(plans)
+                plan = next(remaining)
                 named = plan.operator
                 if named in ("conv", "shift"):
                     named = "convolution"
                 elif named == "adder":
                     named = f"adder{plan.kernel_size}"
-                operators = space.block_operators(i, j)
-                row[COLUMNS.branch] = branches(operators, space.kernel_sizes).index(named)
-                row[COLUMNS.operator] = space.operators.index(plan.operator)
+                offered = space.block_operators(i, j)
+                choices = [o for o in operators if o in offered] or operators
+                row[COLUMNS.branch] = branches(choices, space.kernel_sizes).index(named)
+                row[COLUMNS.operator] = operators.index(plan.operator)
                 if plan.kernel_size is not None:
                     row[COLUMNS.kernel_size] = space.kernel_sizes.index(plan.kernel_size)
                 row[COLUMNS.in_width] = plan.in_width

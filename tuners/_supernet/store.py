@@ -41,7 +41,9 @@ class SupernetStore:
         self._checkpoint = self.folder / "weights.npz"
         self._calibration = self.folder / "calibration.npy"
         self._lock = self.folder / "training.lock"
+        self._trials = self.folder / "trial_samples.npz"
         self._samples: np.ndarray | None = None
+        self._trained_on: tuple[np.ndarray, np.ndarray] | None = None
 
     # Weights.
 
@@ -124,6 +126,22 @@ class SupernetStore:
         if self._samples is None and self._calibration.exists():
             self._samples = np.load(self._calibration)
         return self._samples
+
+    # Samples that trials train on, where they do.
+
+    def save_trial_samples(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Keeps samples, unless some are kept already."""
+        if not self._trials.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with written_whole(self._trials) as temporary, temporary.open("wb") as file:
+                np.savez(file, x=x, y=y)
+
+    def trial_samples(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The samples kept, or None."""
+        if self._trained_on is None and self._trials.exists():
+            with np.load(self._trials, allow_pickle=False) as file:
+                self._trained_on = file["x"], file["y"]
+        return self._trained_on
 
     # One process trains, the others wait.
 

@@ -9,8 +9,11 @@ import keras
 
 from keras_shiftadd.callbacks._samples import some_inputs
 from keras_shiftadd.tuners._space.genes import Architecture
+from keras_shiftadd.tuners._supernet.data import some_samples
 from keras_shiftadd.tuners._supernet.store import SupernetStore
 from keras_shiftadd.tuners._supernet.training import default_optimizer, optimizer_for, train
+from keras_shiftadd.tuners.augmentation_space import AugmentationSpace
+from keras_shiftadd.tuners.augmentation_supernet import AugmentationSupernet
 from keras_shiftadd.tuners.supernet import Supernet
 
 if TYPE_CHECKING:
@@ -25,7 +28,17 @@ _SIGNATURE = (
     "shared_gradient_scale",
     "bins",
     "seed",
+    "fine_tuning_steps",
+    "fine_tuning_batch_size",
+    "fine_tuning_rate",
 )
+
+
+def make_supernet(space: "HybridSpace", seed: int) -> Supernet:
+    """The supernet of a space with the usual arguments."""
+    if isinstance(space, AugmentationSpace):
+        return AugmentationSupernet(space, seed=seed)
+    return Supernet(space, seed=seed)
 
 
 class SharedTraining:
@@ -105,6 +118,10 @@ class SharedTraining:
             if may_train:
                 # Written first: with the last checkpoint a search has all that its trials need.
                 store.save_calibration(some_inputs(x, self._calibration_samples, self._seed))
+                if supernet.trial_samples:
+                    store.save_trial_samples(
+                        *some_samples(x, y, supernet.trial_samples, self._seed)
+                    )
                 train(
                     supernet,
                     store,
@@ -131,9 +148,10 @@ class SharedTraining:
             raise ValueError(
                 "The supernet of this project must have been trained first. Call `search`."
             )
-        self.supernet.select(architecture)
-        self.supernet.calibrate(calibration)
-        yield self.supernet
+        samples = self._store(self.supernet).trial_samples()
+        with self.supernet.in_trial(architecture, samples):
+            self.supernet.calibrate(calibration)
+            yield self.supernet
 
     def _make(self, optimizer: Any) -> Supernet:
         scope = contextlib.nullcontext() if self._strategy is None else self._strategy.scope()
@@ -141,7 +159,7 @@ class SharedTraining:
             supernet = self._given
             if supernet is None:
                 keras.utils.set_random_seed(self._seed)
-                supernet = Supernet(self._space, seed=self._seed)
+                supernet = make_supernet(self._space, self._seed)
             # Which optimizer it was does not matter for scores, its variables must fit.
             chosen = default_optimizer(1) if optimizer is None else optimizer
             supernet.compile(optimizer=chosen, **self._compile_arguments)
@@ -152,7 +170,7 @@ class SharedTraining:
     def _store(self, supernet: Supernet) -> SupernetStore:
         if self._known_store is None:
             config = supernet.get_config()
-            signature = {name: config[name] for name in _SIGNATURE}
+            signature = {name: config[name] for name in _SIGNATURE if name in config}
             signature["space"] = self._space.get_config()
             signature["backend"] = keras.backend.backend()
             self._known_store = SupernetStore(self._folder, signature)

@@ -40,7 +40,10 @@ def plot_search(
 
 
 def plot_training(
-    curves: dict[str, list[dict[str, list[float]]]], test_accuracy: dict[str, float], path: Path
+    curves: dict[str, list[dict[str, list[float]]]],
+    test_accuracy: dict[str, float],
+    path: Path,
+    validation: str = "validation",
 ) -> None:
     """Draws loss and training accuracy over the epochs, and the test accuracy at the end.
 
@@ -48,6 +51,7 @@ def plot_training(
         curves: For each network a Keras history for each fold.
         test_accuracy: For each network the mean over the folds.
         path: The PNG to write.
+        validation: What the histories call validation.
     """
     figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for network, histories in curves.items():
@@ -60,7 +64,7 @@ def plot_training(
             axes[1].plot(epochs, [100 * a for a in history["accuracy"]], label=label, **style)
             if "val_accuracy" in history:
                 style = {"color": colour, "linestyle": ":"}
-                label = f"{network}, validation" if fold == 0 else None
+                label = f"{network}, {validation}" if fold == 0 else None
                 axes[1].plot(
                     epochs, [100 * a for a in history["val_accuracy"]], label=label, **style
                 )

@@ -1,4 +1,4 @@
-"""Pruning and clustering by TensorFlow Model Optimization.
+"""Pruning, clustering and quantisation-aware training by TensorFlow Model Optimization.
 
 Models of Keras 3 go in and come out, on every backend. Model Optimization works on models of
 tf_keras only, and its import changes environment variables and `tf.keras`: it runs in a process of
@@ -10,6 +10,7 @@ from keras_shiftadd.compression._constant_sparsity import ConstantSparsity
 from keras_shiftadd.compression._polynomial_decay import PolynomialDecay
 from keras_shiftadd.compression._power_of_two_clustering import PowerOfTwoClustering
 from keras_shiftadd.compression._prune import prune
+from keras_shiftadd.compression._quantize_aware import quantize_aware
 
 __all__ = [
     "ConstantSparsity",
@@ -17,4 +18,5 @@ __all__ = [
     "PowerOfTwoClustering",
     "cluster",
     "prune",
+    "quantize_aware",
 ]

@@ -35,7 +35,7 @@ def run_job(
     """Trains a copy of a model in the child process.
 
     Args:
-        task: `"prune"` or `"cluster"`.
+        task: `"prune"`, `"cluster"` or `"quantize"`.
         model: Checked by `check_model`.
         options: Of the task, as JSON knows them.
         training: How it is trained, and on what.

@@ -18,6 +18,7 @@ def trained():
     keras.utils.set_random_seed(0)
     model = networks.network()
     model.fit(X, Y, epochs=4, batch_size=16, verbose=0)
+    ksa.callbacks.recalibrate_batch_normalization(model, X)
     return model
 
 

@@ -11,6 +11,7 @@ import tf_keras
 from keras_shiftadd import load_model
 from keras_shiftadd.compression._child.clustering import Clustering
 from keras_shiftadd.compression._child.pruning import Pruning
+from keras_shiftadd.compression._child.quantization import Quantization
 from keras_shiftadd.compression._child.training import compile_twin, fit_twin
 from keras_shiftadd.compression._child.twin import make_twin
 from keras_shiftadd.compression._job import JOB, MODEL, RESULT, WEIGHTS
@@ -18,6 +19,7 @@ from keras_shiftadd.compression._job import JOB, MODEL, RESULT, WEIGHTS
 _TECHNIQUES: dict[str, Any] = {
     "prune": Pruning,
     "cluster": Clustering,
+    "quantize": Quantization,
 }
 # More samples would not make a better comparison of the twin with the model.
 _COMPARED = 32

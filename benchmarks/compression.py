@@ -115,9 +115,7 @@ class Case:
     def _int8_accuracy(self, model: Any, calibration: str) -> float:
         import keras_shiftadd as ksa
 
-        integers = ksa.export.quantize(
-            model, self._calibration()[:256], calibration=calibration
-        )
+        integers = ksa.export.quantize(model, self._calibration()[:256], calibration=calibration)
         outputs = ksa.export.IntegerInterpreter(integers).predict(self.data.x_test)
         return float(np.mean(outputs.argmax(axis=1) == self.data.y_test))
 

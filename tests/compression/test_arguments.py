@@ -14,6 +14,7 @@ from keras_shiftadd.compression import (
     PowerOfTwoClustering,
     cluster,
     prune,
+    quantize_aware,
 )
 
 X, Y = networks.data(32)
@@ -81,6 +82,14 @@ def test_a_mapped_kernel_is_named():
     model = sequential(ksa.layers.HybridConv2D(2, 3, operator="adder", name="mapped"))
     with pytest.raises(ValueError, match=r"'mapped'.*effective_kernel"):
         cluster(model, 4, X, Y)
+    with pytest.raises(ValueError, match=r"'mapped'.*effective_kernel"):
+        quantize_aware(model, X, Y)
+
+
+def test_a_layer_that_has_no_int8_form_is_named():
+    model = sequential(keras.layers.Conv2DTranspose(2, 3, name="transposed"))
+    with pytest.raises(ValueError, match="'transposed'"):
+        quantize_aware(model, X, Y)
 
 
 @pytest.mark.parametrize(

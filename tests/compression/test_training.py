@@ -1,4 +1,4 @@
-"""Models that were pruned and clustered."""
+"""Models that were pruned, clustered, and trained with the rounding of int8."""
 
 import gzip
 
@@ -45,6 +45,11 @@ def clustered(pruned):
         seed=0,
         verbose=0,
     )
+
+
+@pytest.fixture(scope="module")
+def quantized(trained):
+    return ksa.compression.quantize_aware(trained, X, Y, epochs=2, seed=0, verbose=0)
 
 
 def test_pruning_makes_the_smallest_weights_zero(pruned):
@@ -103,3 +108,52 @@ def test_a_channel_has_no_more_integers_than_clusters(clustered):
     for name in ("stem", "shift", "adder"):
         for channel in range(8):
             assert len(np.unique(kernels[name][..., channel])) <= 8
+
+
+def ranges(model):
+    return {
+        layer.name: layer.learned_range()
+        for layer in model.layers
+        if isinstance(layer, ksa.layers.FakeQuantization)
+    }
+
+
+def test_kernels_hold_the_numbers_of_int8(quantized):
+    kernels = networks.kernels(quantized)
+    stem = kernels["stem"] / (np.abs(kernels["stem"]).max(axis=(0, 1, 2)) / 127)
+    np.testing.assert_allclose(stem, np.rint(stem), atol=1e-3)
+    powers = np.abs(kernels["shift"])
+    exponents = np.log2(powers[powers > 0])
+    np.testing.assert_array_equal(exponents, np.rint(exponents))
+    smallest = np.where(powers > 0, powers, np.inf).min(axis=(0, 1, 2))
+    assert np.all(powers.max(axis=(0, 1, 2)) / smallest <= 64)
+
+
+def test_adder_weights_are_on_the_numbers_of_their_input(quantized):
+    [(low, high)] = [ends for name, ends in ranges(quantized).items() if name.startswith("sum")]
+    kernel = networks.kernels(quantized)["adder"]
+    inside = kernel[(kernel > low) & (kernel < high)]
+    steps = inside / ((high - low) / 255)
+    assert inside.size
+    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-3)
+
+
+def test_ranges_are_trained(trained, quantized):
+    before = ranges(ksa.export.quantization_aware(trained, X))
+    after = ranges(quantized)
+    assert before.keys() == after.keys()
+    assert sum(before[name] != after[name] for name in after) == len(after)
+
+
+def test_the_int8_network_computes_what_was_trained(quantized):
+    integers = ksa.export.quantize(quantized, X[:32])
+    received = ksa.export.IntegerInterpreter(integers).predict(X)
+    expected = quantized.predict(X, verbose=0)
+    step = integers.tensors[integers.output].quantization.scale
+    assert np.max(np.abs(received - expected)) <= 3 * step
+    assert np.mean(received.argmax(axis=1) == expected.argmax(axis=1)) > 0.98
+
+
+def test_a_saved_model_keeps_its_ranges(quantized, tmp_path):
+    quantized.save(tmp_path / "aware.keras")
+    assert ranges(ksa.load_model(tmp_path / "aware.keras")) == ranges(quantized)

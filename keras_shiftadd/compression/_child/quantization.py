@@ -22,8 +22,8 @@ from keras_shiftadd.export._model.known_layers import KERNEL, operator
 class Quantization:
     """Puts `QuantizeWrapperV2` around what has int8 numbers in the export.
 
-    Tensors have the ranges of the `FakeQuantization` layers of the model, which are trained with the
-    gradients of their limits and steps. Kernels are rounded as the export rounds them.
+    Tensors have the ranges of the `FakeQuantization` layers of the model, which are trained with
+    the gradients of their limits and steps. Kernels are rounded as the export rounds them.
 
     Args:
         model: A model that `keras_shiftadd.export.quantization_aware` made.

@@ -27,9 +27,7 @@ class LayerQuantizeConfig(QuantizeConfig):
         output: The quantiser of the output, or None.
     """
 
-    def __init__(
-        self, weights: dict[str, Quantizer], output: RangeQuantizer | None = None
-    ) -> None:
+    def __init__(self, weights: dict[str, Quantizer], output: RangeQuantizer | None = None) -> None:
         self.weights, self.output = weights, output
 
     def get_weights_and_quantizers(self, layer: TwinLayer) -> list[tuple[tf.Variable, Quantizer]]:
@@ -120,9 +118,7 @@ class RangeQuantizeConfig(LayerQuantizeConfig):
         self._layer.learned_high.assign(high)
 
 
-def kernel_config(
-    layer: keras.layers.Layer, inputs: RangeQuantizer | None
-) -> LayerQuantizeConfig:
+def kernel_config(layer: keras.layers.Layer, inputs: RangeQuantizer | None) -> LayerQuantizeConfig:
     """The config of a layer with a kernel.
 
     Args:

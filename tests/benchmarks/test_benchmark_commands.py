@@ -56,3 +56,21 @@ def test_training_renders_the_ratio_of_images_a_second(tmp_path):
     file.write_text(json.dumps({"backends": {"jax": {"images_per_second": speeds}}}))
     table = run(FOLDER / "training.py", "--render", file)
     assert "| jax | 75.0 | 150.0 | 0.50 (0.50 to 0.50) | 3.0 |" in table
+
+
+def test_int8_accuracy_renders_what_each_step_costs(tmp_path):
+    def step(accuracy):
+        return {"accuracy": accuracy, "agreement": 0.97, "error": 0.1}
+
+    run_of = {
+        "float": 0.9,
+        "steps": {"min/max": step(0.85), "bias corrected": step(0.895)},
+        "adders": {"a": {"weights": 0.5, "inputs": 0.0}},
+    }
+    file = tmp_path / "int8.json"
+    runs = {"conv": {}, "adder": {"0": run_of, "1": run_of}}
+    file.write_text(json.dumps({"machine": {}, "runs": runs}))
+    table = run(FOLDER / "int8_accuracy.py", "--render", file)
+    assert "| adder | 90.00 ± 0.00 | 85.00 ± 0.00 (97.0) | 89.50 ± 0.00 (97.0) |" in table
+    assert "int8 costs +0.50 points, reached" in table
+    assert "conv" not in table

@@ -283,6 +283,13 @@ def test_activations(activation):
 
 
 @once
+@pytest.mark.parametrize(("activation", "scale"), [("sigmoid", 1 / 256), ("tanh", 1 / 128)])
+def test_the_scale_of_a_bounded_function_is_fixed(activation, scale):
+    network = export.quantize(sequential((6,), layers.Activation(activation)), 99 * normal(6))
+    assert network.tensors[network.output].quantization.scale == scale
+
+
+@once
 @pytest.mark.parametrize("limit", [1.0, 6.0, 10.0])
 def test_relu_keeps_its_limit(limit):
     data = normal(6, 6, 3) * 8
@@ -401,6 +408,16 @@ def test_a_classifier_behind_dead_units():
     data = normal(5)
     network = export.quantize(model, data)
     np.testing.assert_allclose(export.IntegerInterpreter(network).predict(data), 1.0, atol=0.01)
+
+
+@once
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "silu", "softmax"])
+def test_an_activation_that_is_always_zero(activation):
+    zero = layers.Dense(4, kernel_initializer="zeros")
+    model = sequential((5,), zero, layers.Activation(activation), layers.Dense(3))
+    data = normal(5)
+    received = export.IntegerInterpreter(export.quantize(model, data)).predict(data)
+    np.testing.assert_allclose(received, predict(model, data), atol=0.02)
 
 
 @once

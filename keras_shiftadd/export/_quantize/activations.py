@@ -26,6 +26,8 @@ def quantize_activation(builder: Builder, step: Step) -> None:
     inputs = builder.tensor(index).quantization
     output = builder.quantizations.of(step.output)
     if name in ("relu", "relu6", "leaky_relu"):
+        output = output.fit(inputs.scale)
+        builder.quantizations.set(step.output, output)
         table = rescaled(inputs, output, 1.0)
         if name == "leaky_relu":
             negative = np.arange(INT8_MIN, INT8_MAX + 1) < inputs.zero_point

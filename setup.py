@@ -128,7 +128,8 @@ setup(
             "bindings/*.cc",
         ],
         "keras_shiftadd.models": ["weights/*.json", "weights/*.weights.h5"],
-        "keras_shiftadd.export._simulate": ["freestanding/*"],
+        "keras_shiftadd.export._simulate": ["*.c", "*/*.c", "*/*.h"],
+        "keras_shiftadd.export._c": ["figures.json"],
     },
     cmdclass={
         "bdist_wheel": bdist_wheel_with_ops,

@@ -129,7 +129,8 @@ def _tensor_macros(prefix: str, tensor: Tensor) -> str:
     scale = f"{quantization.scale:.9g}"
     scale += "f" if any(mark in scale for mark in ".e") else ".0f"
     return f"""\
-#define MODEL_{prefix}_SIZE {tensor.size} /* ({shape}) */
+#define MODEL_{prefix}_SIZE {tensor.size}
+#define MODEL_{prefix}_SHAPE {{{shape}}}
 #define MODEL_{prefix}_SCALE {scale}
 #define MODEL_{prefix}_ZERO_POINT ({quantization.zero_point})"""
 

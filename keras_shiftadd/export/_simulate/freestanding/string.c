@@ -1,5 +1,5 @@
-/* memcpy, memmove and memset a word at a time where addresses allow, as C libraries do. Compiled
- * with -fno-builtin: a compiler would see a call of memcpy in the loops of memcpy. */
+/* memcpy, memmove and memset a word at a time where addresses allow, as C libraries do. GCC would
+ * see a call of memcpy in the loops of memcpy. */
 #include "string.h"
 
 #include <stdint.h>
@@ -7,6 +7,10 @@
 #undef memcpy
 #undef memmove
 #undef memset
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-tree-loop-distribute-patterns")
+#endif
 
 typedef uint32_t __attribute__((may_alias)) word;
 

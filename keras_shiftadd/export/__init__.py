@@ -5,7 +5,16 @@ Nothing here needs TensorFlow; `ai-edge-litert` is imported when it is first use
 
 from keras_shiftadd.export._audit.audit import audit
 from keras_shiftadd.export._audit.audit_report import AuditedOperator, AuditReport
-from keras_shiftadd.export._errors import MultiplicationFound, UnsupportedLayerError
+from keras_shiftadd.export._c.firmware_report import (
+    ArenaBuffer,
+    FirmwareLayer,
+    FirmwareReport,
+)
+from keras_shiftadd.export._errors import (
+    BudgetExceeded,
+    MultiplicationFound,
+    UnsupportedLayerError,
+)
 from keras_shiftadd.export._export_report import ExportReport
 from keras_shiftadd.export._integer.model import IntegerModel
 from keras_shiftadd.export._quantize.builder import ClampedWeights
@@ -18,21 +27,29 @@ from keras_shiftadd.export._quantize.quantization_report import (
 from keras_shiftadd.export._quantize.quantize import quantize
 from keras_shiftadd.export._runtime.integer_interpreter import IntegerInterpreter
 from keras_shiftadd.export._runtime.interpreter import RUNTIMES, Interpreter, TensorDetails
+from keras_shiftadd.export._simulate.simulate import simulate
+from keras_shiftadd.export._simulate.simulation import Simulation
 from keras_shiftadd.export._tflite_files import read_tflite, write_tflite
+from keras_shiftadd.export._to_c import to_c
 from keras_shiftadd.export._to_tflite import to_tflite
 
 __all__ = [
     "RUNTIMES",
+    "ArenaBuffer",
     "AuditReport",
     "AuditedOperator",
+    "BudgetExceeded",
     "ClampedWeights",
     "ExportReport",
+    "FirmwareLayer",
+    "FirmwareReport",
     "IntegerInterpreter",
     "IntegerModel",
     "Interpreter",
     "MultiplicationFound",
     "QuantizationReport",
     "QuantizedAccuracy",
+    "Simulation",
     "TensorDetails",
     "UnsupportedLayerError",
     "audit",
@@ -40,6 +57,8 @@ __all__ = [
     "quantization_report",
     "quantize",
     "read_tflite",
+    "simulate",
+    "to_c",
     "to_tflite",
     "write_tflite",
 ]

@@ -77,7 +77,7 @@ def compile_program(
         # Newlib is not linked; the compiler's own library has what the processor lacks, such as
         # a multiplication.
         gcc = find_program(_GCC[core.instruction_set])
-        command = [gcc, *core.gcc, *arguments, "-nostdlib", "-lgcc"]
+        command = [gcc, *core.gcc, "-ffreestanding", *arguments, "-nostdlib", "-lgcc"]
     run_compiler(command)
     return read_elf(program)
 

@@ -78,7 +78,7 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, 0, b);
 }
 
-static void on_exit(qemu_plugin_id_t id, void *data)
+static void on_end(qemu_plugin_id_t id, void *data)
 {
     (void)id;
     (void)data;
@@ -101,6 +101,6 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, 
     if (out == NULL || stage_count == 0)
         return 1;
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
-    qemu_plugin_register_atexit_cb(id, on_exit, NULL);
+    qemu_plugin_register_atexit_cb(id, on_end, NULL);
     return 0;
 }

@@ -156,10 +156,6 @@ def _in_unicorn(
 
 
 def _static_bytes(program: Elf) -> int:
-    """Static memory without the buffers of what reads the inputs."""
-    buffers = [v for name, v in program.variables.items() if name in _BUFFERS]
-    return program.bytes_in(".bss", ".data") - sum(v.size for v in buffers)
-
-
-# The static variables `input` and `output` of main.c, as clang and GCC name them.
-_BUFFERS = ("main.input", "main.output", "input.0", "output.1", "input.1", "output.0")
+    """Static memory without the buffers of main.c."""
+    own = (program.variables[f"simulation_{end}"].size for end in ("input", "output"))
+    return program.bytes_in(".bss", ".data") - sum(own)

@@ -12,14 +12,17 @@
 STARTUP_CONSTANT char inputs_name[] = "inputs.bin";
 STARTUP_CONSTANT char outputs_name[] = "outputs.bin";
 
+/* Named, so that they are not counted as memory of the network. */
+int8_t simulation_input[MODEL_INPUT_SIZE];
+int8_t simulation_output[MODEL_OUTPUT_SIZE];
+
 STARTUP int main(void)
 {
-    static int8_t input[MODEL_INPUT_SIZE], output[MODEL_OUTPUT_SIZE];
     const intptr_t inputs = semihosting_open(inputs_name, SEMIHOSTING_READ);
     const intptr_t outputs = semihosting_open(outputs_name, SEMIHOSTING_WRITE);
-    while (semihosting_read(inputs, input, sizeof input) == 0) {
-        model_invoke(input, output);
-        semihosting_write(outputs, output, sizeof output);
+    while (semihosting_read(inputs, simulation_input, MODEL_INPUT_SIZE) == 0) {
+        model_invoke(simulation_input, simulation_output);
+        semihosting_write(outputs, simulation_output, MODEL_OUTPUT_SIZE);
     }
     semihosting_close(outputs);
     semihosting_exit();

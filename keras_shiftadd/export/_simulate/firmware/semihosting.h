@@ -63,12 +63,7 @@ static SEMIHOSTING_INLINE intptr_t semihosting_read(intptr_t file, void *data, s
 
 static SEMIHOSTING_INLINE void semihosting_exit(void)
 {
-#ifdef __arm__
     semihosting_call(0x18, (const void *)0x20026); /* the application ended */
-#else
-    const intptr_t arguments[2] = {0x20026, 0};
-    semihosting_call(0x18, arguments);
-#endif
 }
 
 #endif

@@ -1,13 +1,14 @@
-"""Writes an int8 network as C for microcontrollers."""
+"""Exports a network as C for microcontrollers."""
 
 import os
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_shiftadd._whole_folder import check_folder, folder_written_whole
-from keras_shiftadd.export._arguments import check_positive
+from keras_shiftadd.export._arguments import check_positive, check_samples
 from keras_shiftadd.export._c.figures import Figures, figures
 from keras_shiftadd.export._c.firmware_report import ArenaBuffer, FirmwareLayer, FirmwareReport
 from keras_shiftadd.export._c.kernel_files import all_kernel_files, kernel_files
@@ -18,7 +19,9 @@ from keras_shiftadd.export._errors import BudgetExceeded
 from keras_shiftadd.export._integer.check import check
 from keras_shiftadd.export._integer.model import IntegerModel
 from keras_shiftadd.export._integer.reference import run
+from keras_shiftadd.export._quantize.quantize import quantize
 from keras_shiftadd.export._targets import find_target
+from keras_shiftadd.export._tflite.read_model import read_model
 
 _OWN_FILES = frozenset(
     {"Makefile", "build", "model.c", "model.h", "model_constants.h", "test_model.c"}
@@ -27,14 +30,15 @@ _RECORDED = 4
 
 
 def to_c(
-    model: IntegerModel,
+    model: keras.Model | IntegerModel | str | os.PathLike[str],
     folder: str | os.PathLike[str],
     target: str = "portable",
+    calibration_data: Any = None,
     ram_budget: int | None = None,
     flash_budget: int | None = None,
     test_data: Any = None,
 ) -> FirmwareReport:
-    """Writes an int8 network as C99: static memory, no heap, no library but string.h.
+    """Exports a network as C99 in int8: static memory, no heap, no library but string.h.
 
     The folder has
 
@@ -50,29 +54,39 @@ def to_c(
     compilers, and compiles for other processors than the target, too.
 
     Args:
-        model: The network.
+        model: A Keras model, which is quantised as `quantize` does, with the faster rounding of
+            multiplicative layers (`conv_rounding="single"`); what `quantize` returned, for other
+            options; or the path of an int8 .tflite file.
         folder: The folder to write: new, empty, or an earlier export, which is replaced.
         target: `"cortex-m4"`, `"cortex-m7"`, `"cortex-m33"`, `"cortex-m0"`, `"rv32i"`,
             `"rv32im"`, `"x86"` or `"portable"`.
+        calibration_data: Array `(samples, ...)`, typical inputs of a Keras model, which needs
+            them; some hundred.
         ram_budget: Bytes for the arena, the input and the output. By default there is no limit,
             and speed decides.
         flash_budget: Bytes for weights, parameters and machine code.
-        test_data: int8 array `(samples, ...)` for `test_model.c`. By default four random samples.
+        test_data: Array `(samples, ...)` of the inputs that `test_model.c` records: int8 numbers
+            as they are, or float numbers as the model takes them. By default the first four of
+            `calibration_data`, or four random ones.
 
     Returns:
         A `FirmwareReport`; print it for a table of layers and memory.
 
     Raises:
         BudgetExceeded: If the network does not fit (a ValueError); nothing is written.
+        UnsupportedLayerError: If a layer of a Keras model has no form in int8 (a ValueError).
         TypeError: If an argument is of a wrong type.
-        ValueError: If an argument does not fit, or the network breaks a rule of
-            docs/integer_ops.md.
-        OSError: If the folder cannot be written, or has other files in it.
+        ValueError: If an argument does not fit, a file is no int8 .tflite file, or the network
+            breaks a rule of docs/integer_ops.md.
+        OSError: If the folder cannot be written, or has other files in it; or a file cannot be
+            read.
+        ImportError: If a .tflite file is given and ai-edge-litert is not installed.
 
     Example:
 
-    >>> report = keras_shiftadd.export.to_c(integer_model, "firmware", target="cortex-m4",
-    ...                                     ram_budget=64 * 1024)
+    >>> report = keras_shiftadd.export.to_c(
+    ...     model, "firmware", target="cortex-m4", calibration_data=x_train[:256],
+    ...     ram_budget=64 * 1024)
     >>> print(report)
     """
     if not isinstance(folder, str | os.PathLike):
@@ -82,10 +96,10 @@ def to_c(
     for name, value in (("ram_budget", ram_budget), ("flash_budget", flash_budget)):
         if value is not None:
             check_positive(value, name)
-    network = _integer_model(model)
-    check(network)
     check_folder(path, _OWN_FILES | all_kernel_files())
-    inputs = _test_inputs(network, test_data)
+    network = _integer_model(model, calibration_data)
+    check(network)
+    inputs = _test_inputs(network, test_data, calibration_data)
 
     numbers = figures(known.name)
     outside = network.tensors[network.input].size + network.tensors[network.output].size
@@ -110,24 +124,40 @@ def to_c(
     return report
 
 
-def _integer_model(model: Any) -> IntegerModel:
+def _integer_model(model: Any, calibration_data: Any) -> IntegerModel:
     if isinstance(model, IntegerModel):
         return model
-    raise TypeError(f"`model` must be an IntegerModel. Received: {type(model).__name__}.")
+    if isinstance(model, keras.Model):
+        if calibration_data is None:
+            raise ValueError(
+                "A Keras model needs `calibration_data`, typical inputs such as x_train[:256]. "
+                "Received: calibration_data=None."
+            )
+        return quantize(model, calibration_data, conv_rounding="single")
+    if isinstance(model, str | os.PathLike):
+        return read_model(Path(model).read_bytes(), str(model))
+    raise TypeError(
+        "`model` must be a Keras model, an IntegerModel or the path of a .tflite file. "
+        f"Received: {type(model).__name__}."
+    )
 
 
-def _test_inputs(model: IntegerModel, data: Any) -> np.ndarray:
-    shape = model.tensors[model.input].shape
-    if data is None:
+def _test_inputs(model: IntegerModel, test_data: Any, calibration_data: Any) -> np.ndarray:
+    tensor = model.tensors[model.input]
+    quantization = tensor.quantization
+    if test_data is None and calibration_data is None:
         random = np.random.default_rng(0)
-        return random.integers(-128, 128, (_RECORDED, *shape)).astype(np.int8)
+        return random.integers(-128, 128, (_RECORDED, *tensor.shape)).astype(np.int8)
+    data = calibration_data[:_RECORDED] if test_data is None else test_data
+    name = "calibration_data" if test_data is None else "test_data"
     array = np.asarray(data)
-    if array.dtype != np.int8 or array.shape[1:] != shape or not len(array):
-        raise ValueError(
-            f"`test_data` must be an int8 array of shape (samples, {', '.join(map(str, shape))}). "
-            f"Received: {array.dtype}, shape {array.shape}."
-        )
-    return array
+    # A sequence is an image of one row.
+    shape = tensor.shape[1:] if tensor.shape[0] == 1 and len(tensor.shape) == 3 else tensor.shape
+    samples = check_samples(array, shape if array.ndim == len(shape) + 1 else tensor.shape, name)
+    samples = samples.reshape(-1, *tensor.shape)
+    return (
+        samples.astype(np.int8) if array.dtype == np.int8 else tensor.quantization.quantize(samples)
+    )
 
 
 def _check_budget(

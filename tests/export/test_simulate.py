@@ -62,8 +62,9 @@ def test_outputs_on_this_machine_are_those_of_the_reference(name, folders):
     assert "emulated processors only" in str(simulation)
 
 
-@pytest.mark.parametrize("compiler", ["zig", "gcc"])
-@pytest.mark.parametrize("target", PROGRAMS)
+@pytest.mark.parametrize(
+    ("target", "compiler"), [("cortex-m4", "zig"), ("cortex-m4", "gcc"), ("rv32i", "zig")]
+)
 def test_qemu_agrees_to_the_instruction(target, compiler, folders):
     emulator, gcc = PROGRAMS[target]
     for program in (emulator, gcc) if compiler == "gcc" else (emulator,):

@@ -9,6 +9,7 @@ import pytest
 from firmware_networks import NETWORKS, network
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from integer_models import convolution_model
 
 from keras_shiftadd import export
 from keras_shiftadd.export._c.arena import Buffer, aligned, most_at_once, place_buffers
@@ -16,6 +17,8 @@ from keras_shiftadd.export._c.figures import figures
 from keras_shiftadd.export._c.kernels import KERNELS
 from keras_shiftadd.export._c.memory import plan_memory
 from keras_shiftadd.export._targets import TARGETS
+from keras_shiftadd.export._tflite.write_model import write_model
+from keras_shiftadd.layers import AdderConv1D
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
@@ -64,27 +67,57 @@ def test_the_makefile_runs_the_test(tmp_path):
 
 
 def test_a_wrong_output_fails_the_test(tmp_path):
-    model, x, _ = network("residual")
+    model, x, expected = network("residual")
     folder = tmp_path / "firmware"
     export.to_c(model, folder, test_data=x)
-    text = (folder / "model.c").read_text()
-    assert text.count("arena.bytes + 0") > 0
-    (folder / "model.c").write_text(text.replace("layer_02_", "if (0) layer_02_", 0))
-    test = (folder / "test_model.c").read_text()
-    (folder / "test_model.c").write_text(test.replace("int wrong = 0", "int wrong = 1"))
+    text, first = (folder / "test_model.c").read_text(), expected.ravel()[:2]
+    start = text.index("outputs[")
+    numbers = text[start:].replace(f"{first[0]}, {first[1]}", f"{~first[0]}, {first[1]}", 1)
+    (folder / "test_model.c").write_text(text[:start] + numbers)
     program = str(tmp_path / "test_model")
     run_command(c_compiler(), *map(str, folder.glob("*.c")), "-o", program)
-    assert subprocess.run([program], stdout=subprocess.PIPE).returncode == 1
+    done = subprocess.run([program], stdout=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert "2 of 3 samples as recorded" in done.stdout
+
+
+def test_a_keras_model_is_quantized(tmp_path, rng):
+    model = keras.Sequential(
+        [
+            keras.Input((12, 3)),
+            keras.layers.Conv1D(4, 3, padding="same", activation="relu"),
+            AdderConv1D(6, 3),
+            keras.layers.BatchNormalization(),
+            keras.layers.GlobalAveragePooling1D(),
+            keras.layers.Dense(3),
+        ]
+    )
+    x = rng.normal(size=(32, 12, 3)).astype("float32")
+    export.to_c(model, tmp_path / "firmware", calibration_data=x)
+    run_command(
+        c_compiler(), *map(str, (tmp_path / "firmware").glob("*.c")), "-o", str(tmp_path / "test")
+    )
+    assert "4 of 4" in run_command(str(tmp_path / "test"))
+    header = (tmp_path / "firmware" / "model.h").read_text()
+    assert "#define MODEL_INPUT_SIZE 36\n" in header
+
+
+def test_a_tflite_file_is_read(tmp_path):
+    model, _, _ = network("residual")
+    (tmp_path / "model.tflite").write_bytes(write_model(model))
+    export.to_c(tmp_path / "model.tflite", tmp_path / "from_file")
+    export.to_c(model, tmp_path / "from_model")
+    for name in ("model.c", "test_model.c"):
+        texts = {(tmp_path / folder / name).read_text() for folder in ("from_file", "from_model")}
+        assert len(texts) == 1
 
 
 @st.composite
 def _buffers(draw):
-    count = draw(st.integers(1, 14))
+    starts = draw(st.lists(st.integers(0, 10), min_size=1, max_size=14))
     return [
         Buffer(str(i), draw(st.integers(1, 60)), first, first + draw(st.integers(0, 6)))
-        for i, first in enumerate(
-            draw(st.lists(st.integers(0, 10), min_size=count, max_size=count))
-        )
+        for i, first in enumerate(starts)
     ]
 
 
@@ -134,16 +167,17 @@ def test_the_report_names_kernels_reasons_and_memory(tmp_path):
         assert part in str(report)
 
 
-def test_less_memory_takes_kernels_with_less_scratch(tmp_path):
-    model, _, _ = network("convolutions")
-    free = export.to_c(model, tmp_path / "fast", target="cortex-m4")
-    budget = free.ram_bytes - 1
-    report = export.to_c(model, tmp_path / "small", target="cortex-m4", ram_budget=budget)
-    assert report.ram_bytes <= budget
-    assert any("needs more memory" in layer.reason for layer in report.layers)
-    assert sum(la.instructions or 0 for la in report.layers) > sum(
-        la.instructions or 0 for la in free.layers
-    )
+def test_less_memory_takes_kernels_with_less_scratch(tmp_path, rng):
+    model = convolution_model(rng, "conv", (4, 4, 48), 8)
+    fast = export.to_c(model, tmp_path / "fast", target="cortex-m4")
+    scratch = fast.layers[0].scratch_bytes
+    assert scratch > 0
+    budget = fast.ram_bytes - 1
+    small = export.to_c(model, tmp_path / "small", target="cortex-m4", ram_budget=budget)
+    assert small.ram_bytes <= budget
+    assert small.layers[0].scratch_bytes < scratch
+    assert "needs more memory" in small.layers[0].reason
+    assert small.layers[0].instructions > fast.layers[0].instructions
 
 
 @pytest.mark.parametrize(
@@ -153,7 +187,7 @@ def test_less_memory_takes_kernels_with_less_scratch(tmp_path):
             {"ram_budget": 500},
             ("`ram_budget`", "ram_budget=500 bytes", "arena", "Nothing was written"),
         ),
-        ({"flash_budget": 4000}, ("`flash_budget`", "4,000", "constants", "cortex-m0")),
+        ({"flash_budget": 4000}, ("flash_budget=4,000", "constants", "cortex-m0")),
     ],
 )
 def test_a_network_too_large_for_the_part_is_refused_with_the_numbers(budget, words, tmp_path):
@@ -195,7 +229,9 @@ def test_a_failed_export_leaves_the_earlier_one(tmp_path, monkeypatch):
         ({"ram_budget": 0}, ValueError, "`ram_budget`"),
         ({"test_data": np.zeros((2, 3), np.int8)}, ValueError, r"\(samples, 12, 10, 3\)"),
         ({"folder": 3}, TypeError, "`folder`"),
-        ({"model": "a string"}, Exception, "`model`"),
+        ({"model": 3}, TypeError, "`model`"),
+        ({"model": "missing.tflite"}, FileNotFoundError, r"missing\.tflite"),
+        ({"model": keras.Sequential()}, ValueError, "calibration_data=None"),
     ],
 )
 def test_arguments_are_checked(arguments, error, words, tmp_path):

@@ -3,8 +3,8 @@
     python benchmarks/firmware_figures.py            # prints how well the instructions fit
     python benchmarks/firmware_figures.py --write    # writes the table that `to_c` chooses by
 
-Instructions are fitted, for each kernel and processor, to a line in the steps of the inner
-products, the elements of all windows, the outputs and 1, over convolutions of different shapes.
+Instructions are fitted, for each kernel, operator and processor, to a line in what
+`figures.features` names, over convolutions of different shapes.
 """
 
 import argparse
@@ -147,16 +147,19 @@ def measure(core: Core, folder: pathlib.Path, name: str) -> dict:
         )
         result["code"][kernel.name] = code(program, kernel.name)
         machine = Machine(program, core)
-        rows, counts = [], []
-        operator = sorted(kernel.operators)[-1]
-        for shape in SHAPES:
-            model = convolution(rng, operator, shape)
-            if kernel.takes(model.operators[0]):
-                rows.append(figures.features(model.operators[0], model.tensors[1]))
-                counts.append(run(machine, kernel, model, rng))
-        factors, error = fit(rows, counts)
-        result["instructions"][kernel.name] = factors
-        print(f"{name:<11} {kernel.name:<20} {factors}  largest error {error:.0%}", flush=True)
+        result["instructions"][kernel.name] = {}
+        for operator in sorted(kernel.operators):
+            rows, counts = [], []
+            for shape in SHAPES:
+                model = convolution(rng, operator, shape)
+                (made,) = model.operators
+                if kernel.takes(made):
+                    rows.append(figures.features(kernel, made, model.tensors[1]))
+                    counts.append(run(machine, kernel, model, rng))
+            factors, error = fit(rows, counts)
+            result["instructions"][kernel.name][operator] = factors
+            title = f"{name:<11} {kernel.name:<20} {operator:<6}"
+            print(f"{title} {factors}  largest error {error:.0%}", flush=True)
     for other in (*OTHERS, "softmax"):
         program = compile_program(
             sources, core, folder / f"{other}.elf", [f"ksa_{other}"], include=[KERNEL_FOLDER]

@@ -155,9 +155,7 @@ def _test_inputs(model: IntegerModel, test_data: Any, calibration_data: Any) -> 
     shape = tensor.shape[1:] if tensor.shape[0] == 1 and len(tensor.shape) == 3 else tensor.shape
     samples = check_samples(array, shape if array.ndim == len(shape) + 1 else tensor.shape, name)
     samples = samples.reshape(-1, *tensor.shape)
-    return (
-        samples.astype(np.int8) if array.dtype == np.int8 else tensor.quantization.quantize(samples)
-    )
+    return samples.astype(np.int8) if array.dtype == np.int8 else quantization.quantize(samples)
 
 
 def _check_budget(

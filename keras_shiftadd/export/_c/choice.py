@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keras_shiftadd.export._c.arena import bytes_in_step
-from keras_shiftadd.export._c.figures import Figures, features
+from keras_shiftadd.export._c.figures import Figures
 from keras_shiftadd.export._c.kernels import KERNELS, Kernel
 from keras_shiftadd.export._c.memory import activation_buffers, memory_roots, plan_memory
 from keras_shiftadd.export._integer.model import IntegerModel
@@ -76,15 +76,11 @@ def _candidates(model: IntegerModel, i: int, figures: Figures) -> list[_Candidat
     if not isinstance(operator, Convolution):
         return []
     output = model.tensors[operator.output]
-    found = [
-        (
-            kernel,
-            figures.estimate(kernel.name, features(operator, output)),
-            kernel.scratch_bytes(operator),
-        )
-        for kernel in KERNELS.values()
-        if kernel.takes(operator) and kernel.name in figures.instructions
-    ]
+    found = []
+    for kernel in KERNELS.values():
+        instructions = figures.estimate(kernel, operator, output)
+        if instructions is not None and kernel.takes(operator):
+            found.append((kernel, instructions, kernel.scratch_bytes(operator)))
     return sorted(found, key=lambda candidate: candidate[1:])
 
 

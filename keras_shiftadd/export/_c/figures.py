@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from keras_shiftadd.export._c.kernels import Kernel
 from keras_shiftadd.export._integer.model import Tensor
 from keras_shiftadd.export._integer.operators import Convolution
 
@@ -21,32 +22,39 @@ class Figures:
     Args:
         code: By name of the kernel, bytes of each function and table of its machine code, those of
             the compiler's library included, by name.
-        instructions: By name of the kernel, a number for each of `features`, in their order.
+        instructions: By name of the kernel and by operator, a number for each of `features`, in
+            their order.
         layer_code: Bytes of code that a layer of the generated C takes besides.
     """
 
     code: dict[str, dict[str, int]]
-    instructions: dict[str, tuple[float, ...]]
+    instructions: dict[str, dict[str, list[float]]]
     layer_code: int
 
-    def estimate(self, kernel: str, features: tuple[float, ...]) -> float:
-        """Instructions of a convolution with a kernel."""
-        factors = self.instructions[kernel]
-        return sum(a * b for a, b in zip(factors, features, strict=True))
+    def estimate(self, kernel: Kernel, operator: Convolution, output: Tensor) -> float | None:
+        """Instructions of a convolution with a kernel; None where they were not measured."""
+        factors = self.instructions.get(kernel.name, {}).get(operator.operator)
+        if factors is None:
+            return None
+        return sum(a * b for a, b in zip(factors, features(kernel, operator, output), strict=True))
 
 
-def features(operator: Convolution, output: Tensor) -> tuple[float, ...]:
+def features(kernel: Kernel, operator: Convolution, output: Tensor) -> tuple[float, ...]:
     """What the instructions of a convolution are linear in.
 
     Returns:
-        Steps of the inner products, elements of all windows, outputs, and 1.
+        Steps of the inner products, elements and taps of all windows, and blocks of pixels times
+        filters, with pixels filled up to those that the kernel takes at a time; outputs; and 1.
     """
     rows, columns, channels, filters = operator.kernel.shape
     window = rows * columns * channels
-    pixels = output.size // filters
+    blocks = -(-output.size // filters // kernel.pixels)
+    pixels = blocks * kernel.pixels
     return (
         float(window * filters * pixels),
         float(window * operator.groups * pixels),
+        float(rows * columns * operator.groups * pixels),
+        float(blocks * filters),
         float(output.size),
         1.0,
     )
@@ -62,7 +70,7 @@ def figures(target: str) -> Figures:
     numbers = measured.get(target, measured["cortex-m0"])
     return Figures(
         numbers["code"],
-        {name: tuple(factors) for name, factors in numbers["instructions"].items()},
+        numbers["instructions"],
         numbers["layer_code"],
     )
 

@@ -53,6 +53,7 @@ class Kernel:
         pack: Makes its constants from a convolution and the tensor that it reads.
         scratch_bytes: How much scratch memory it needs.
         feature: What the processor must have to run it fast; every kernel runs on all of them.
+        pixels: How many output pixels it takes at a time, the last ones filled up.
         shared: Names of C files that it needs besides its own.
     """
 
@@ -63,6 +64,7 @@ class Kernel:
     pack: Callable[[Convolution, Tensor], Constants]
     scratch_bytes: Callable[[Convolution], int]
     feature: Feature | None = None
+    pixels: int = 1
     shared: tuple[str, ...] = ()
 
     @property
@@ -191,6 +193,7 @@ KERNELS: dict[str, Kernel] = {
             _pack_dsp,
             packing_dsp.scratch_bytes,
             feature="dsp",
+            pixels=2,
             shared=("gather.c",),
         ),
         Kernel(
@@ -201,6 +204,7 @@ KERNELS: dict[str, Kernel] = {
             _pack_dsp,
             packing_dsp.scratch_bytes,
             feature="dsp",
+            pixels=2,
             shared=("gather.c",),
         ),
         Kernel(
@@ -210,6 +214,7 @@ KERNELS: dict[str, Kernel] = {
             _takes_all,
             _pack_table,
             packing.table_scratch_bytes,
+            pixels=4,
             shared=("gather.c", "requantize_pixels.c"),
         ),
         *(
@@ -220,6 +225,7 @@ KERNELS: dict[str, Kernel] = {
                 packing_grouped.refuses,
                 _pack_grouped,
                 partial(packing_grouped.scratch_bytes, pixels=pixels),
+                pixels=pixels,
                 shared=("gather.c", "requantize_pixels.c"),
             )
             for pixels in (2, 4, 8)

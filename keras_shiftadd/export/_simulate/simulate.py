@@ -106,6 +106,8 @@ def simulate(
 
 def _int8_samples(inputs: Any, end: End) -> np.ndarray:
     array = np.asarray(inputs)
+    if end.shape[0] == 1 and array.shape[1:] == end.shape[1:]:
+        array = array.reshape(len(array), *end.shape)  # a sequence is an image of one row
     if array.shape[1:] != end.shape or array.ndim == 0 or len(array) == 0:
         raise ValueError(
             f"`inputs` must have the shape (samples, {', '.join(map(str, end.shape))}) with at "

@@ -2,6 +2,7 @@
 
     python benchmarks/firmware_figures.py            # prints how well the instructions fit
     python benchmarks/firmware_figures.py --write    # writes the table that `to_c` chooses by
+    python benchmarks/firmware_figures.py --write --kernels conv_dsp    # others stay as they are
 
 Instructions are fitted, for each kernel, operator and processor, to a line in what
 `figures.features` names, over convolutions of different shapes.
@@ -29,7 +30,18 @@ from keras_shiftadd.export._simulate.elf import Elf
 from keras_shiftadd.export._simulate.machine import Machine
 from keras_shiftadd.export._targets import TARGETS, Core
 
-OTHERS = ("add", "average_pool", "concatenate", "lookup", "max_pool", "mean", "multiply", "pad")
+OTHERS = (
+    "add",
+    "average_pool",
+    "concatenate",
+    "lookup",
+    "max_pool",
+    "mean",
+    "multiply",
+    "pad",
+    "softmax",
+)
+ALL = (*KERNELS, *OTHERS)
 # Rows and columns, window, channels, filters, groups.
 SHAPES = (
     ((8, 8), (3, 3), 8, 8, 1),
@@ -136,12 +148,11 @@ def layer_code(core: Core, numbers: figures.Figures, folder: pathlib.Path) -> in
     return -(-sum(own) // count)
 
 
-def measure(core: Core, folder: pathlib.Path, name: str) -> dict:
-    """All figures of a processor."""
+def measure(core: Core, folder: pathlib.Path, name: str, kernels: list[str], result: dict) -> None:
+    """The figures of a processor, for some of the kernels."""
     rng = np.random.default_rng(0)
     sources = sorted(KERNEL_FOLDER.glob("*.c"))
-    result: dict = {"code": {}, "instructions": {}, "layer_code": 0}
-    for kernel in KERNELS.values():
+    for kernel in (KERNELS[name] for name in kernels if name in KERNELS):
         program = compile_program(
             sources, core, folder / f"{kernel.name}.elf", [kernel.function], include=[KERNEL_FOLDER]
         )
@@ -160,26 +171,32 @@ def measure(core: Core, folder: pathlib.Path, name: str) -> dict:
             result["instructions"][kernel.name][operator] = factors
             title = f"{name:<11} {kernel.name:<20} {operator:<6}"
             print(f"{title} {factors}  largest error {error:.0%}", flush=True)
-    for other in (*OTHERS, "softmax"):
+    for other in (name for name in OTHERS if name in kernels):
         program = compile_program(
             sources, core, folder / f"{other}.elf", [f"ksa_{other}"], include=[KERNEL_FOLDER]
         )
         result["code"][other] = code(program, other)
     numbers = figures.Figures(result["code"], result["instructions"], 0)
     result["layer_code"] = layer_code(core, numbers, folder)
-    return result
 
 
 def main() -> None:
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="write the table of the package")
+    parser.add_argument(
+        "--kernels", nargs="+", choices=ALL, default=ALL, help="by default all that there are"
+    )
     options = parser.parse_args()
-    results = {}
+    results = json.loads(figures.FILE.read_text()) if figures.FILE.exists() else {}
     with tempfile.TemporaryDirectory() as folder:
         for name, target in TARGETS.items():
             if target.core is not None:
-                results[name] = measure(target.core, pathlib.Path(folder), name)
+                empty: dict = {"code": {}, "instructions": {}, "layer_code": 0}
+                result = results.setdefault(name, empty)
+                measure(target.core, pathlib.Path(folder), name, options.kernels, result)
+                for part in ("code", "instructions"):
+                    result[part] = {k: v for k, v in result[part].items() if k in ALL}
     if options.write:
         figures.FILE.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
 

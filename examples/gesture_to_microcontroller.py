@@ -1,10 +1,11 @@
-"""From recordings of a smartwatch to an int8 file for a microcontroller, in one run.
+"""From recordings of a smartwatch to firmware for a microcontroller, in one run.
 
 Searches for a hybrid network, whose blocks multiply (conv), shift (weights that are powers of two)
 or sum absolute differences (adder): one set of shared weights is trained, and a hundred networks
 within an energy budget are compared with it. Trains the winner and its twin with ordinary
-convolutions, exports both to .tflite, runs the files in LiteRT and in tflite-micro, and compares
-accuracy, energy and size.
+convolutions, exports both to .tflite, runs the files in LiteRT and in tflite-micro, writes both as
+C, runs that here and on an emulated Cortex-M4 and rv32i, and compares accuracy, energy, executed
+instructions and size.
 
     python examples/gesture_to_microcontroller.py            # some minutes on two cores
     python examples/gesture_to_microcontroller.py --quick    # a smoke run
@@ -25,6 +26,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow reports on its own start
 
 import demo_data
+import firmware
 import keras
 import numpy as np
 import plots
@@ -170,18 +172,24 @@ class Result:
     other_products: int
     file_bytes: int
     arena_bytes: int
+    c_accuracy: float
+    cortex_instructions: float
+    riscv_instructions: float
+    flash_bytes: int
+    ram_bytes: int
 
 
 def export_and_measure(
     model: keras.Model, fold: demo_data.Fold, path: Path
 ) -> tuple[Result, np.ndarray]:
-    """Exports to .tflite; returns the figures, and what tflite-micro predicts on the test."""
+    """Exports to .tflite and C; returns the figures, and what tflite-micro predicts on the test."""
     x_train, x_test = fold.standardise(fold.x_train), fold.standardise(fold.x_test)
     every = max(1, len(x_train) // CALIBRATION_SAMPLES)
+    calibration_data = x_train[::every][:CALIBRATION_SAMPLES]
     exported = ksa.export.to_tflite(
         model,
         path,
-        calibration_data=x_train[::every][:CALIBRATION_SAMPLES],
+        calibration_data=calibration_data,
         max_scratch_bytes=SCRATCH_BYTES,
         verbose=0,
     )
@@ -189,6 +197,8 @@ def export_and_measure(
     for runtime in ("litert", "tflite-micro"):
         interpreter = ksa.export.Interpreter(path, runtime=runtime)
         predicted[runtime] = interpreter.predict(x_test).argmax(axis=1)
+    built = firmware.build(model, calibration_data, x_test, path.with_suffix(""))
+    predicted["c"] = built.predicted
     accuracy = {name: float(np.mean(p == fold.y_test)) for name, p in predicted.items()}
     result = Result(
         float_accuracy=accuracy["float"],
@@ -204,6 +214,11 @@ def export_and_measure(
         ),
         file_bytes=exported.size_bytes,
         arena_bytes=interpreter.arena_bytes or 0,
+        c_accuracy=accuracy["c"],
+        cortex_instructions=built.cortex_instructions,
+        riscv_instructions=built.riscv_instructions,
+        flash_bytes=built.flash_bytes,
+        ram_bytes=built.ram_bytes,
     )
     return result, predicted["tflite-micro"]
 
@@ -317,7 +332,8 @@ def main(arguments: list[str] | None = None) -> None:
             result, predicted = export_and_measure(model, fold, stem.with_suffix(".tflite"))
             print(
                 f"{title}: accuracy float {result.float_accuracy:.1%}, int8 in LiteRT "
-                f"{result.litert_accuracy:.1%}, in tflite-micro {result.micro_accuracy:.1%}"
+                f"{result.litert_accuracy:.1%}, in tflite-micro {result.micro_accuracy:.1%}, "
+                f"as C {result.c_accuracy:.1%}"
             )
             results[network].append(result)
             curves[network].append(model.history.history)

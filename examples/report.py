@@ -13,6 +13,11 @@ _ROWS = (
     ("other_products", "  of which by weights not a power of two", "{:,.0f}", False),
     ("file_bytes", "size of the .tflite file", "{:,.0f} bytes", False),
     ("arena_bytes", "memory in tflite-micro (64-bit host)", "{:,.0f} bytes", False),
+    ("c_accuracy", "accuracy, int8 as C", "{:.1%}", True),
+    ("cortex_instructions", "instructions an inference, Cortex-M4", "{:,.0f}", False),
+    ("riscv_instructions", "instructions an inference, rv32i", "{:,.0f}", False),
+    ("flash_bytes", "flash on the Cortex-M4, code and weights", "{:,.0f} bytes", False),
+    ("ram_bytes", "RAM on the Cortex-M4, with the stack", "{:,.0f} bytes", False),
 )
 
 

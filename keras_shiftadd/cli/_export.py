@@ -13,26 +13,43 @@ def add_command(commands: Any) -> None:
         commands,
         "export",
         _run,
-        summary="turn a model into an int8 file for microcontrollers",
+        summary="turn a model into an int8 file, or C source, for microcontrollers",
         description=(
             "Turn a saved model into a .tflite file of int8 arithmetic and builtin operators, and\n"
-            "report its size and how well it agrees with the float model."
+            "report its size and how well it agrees with the float model; or into a folder of C\n"
+            "source, and report the memory that it takes on a processor."
         ),
         example=(
             "  keras-shiftadd export gestures.keras --to tflite --calibration windows.npy\n"
             "  keras-shiftadd export gestures.keras --to tflite --calibration data.npz \\\n"
-            "      --evaluation test.npz --labels test.npz --output firmware/gestures.tflite"
+            "      --evaluation test.npz --labels test.npz --output firmware/gestures.tflite\n"
+            "  keras-shiftadd export gestures.keras --to c --target cortex-m4 \\\n"
+            "      --calibration windows.npy --ram-budget 65536"
         ),
     )
-    parser.add_argument("model", metavar="MODEL.keras", help="file that model.save wrote")
-    parser.add_argument("--to", choices=("tflite",), required=True, help="the kind of file")
+    parser.set_defaults(usage_error=parser.error)
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="file that model.save wrote; for C also an int8 .tflite file",
+    )
+    parser.add_argument("--to", choices=("tflite", "c"), required=True, help="what to write")
     parser.add_argument(
         "--calibration",
         metavar="FILE",
-        required=True,
         help="some hundred typical inputs, from which the ranges of all values are measured: a "
-        ".npy file, or a .npz file with an array 'x' (or a single array)",
+        ".npy file, or a .npz file with an array 'x' (or a single array); needed for .keras files",
     )
+    parser.add_argument(
+        "--target", metavar="NAME", help="for C: the processor, such as cortex-m4 or rv32i"
+    )
+    for what in ("ram", "flash"):
+        parser.add_argument(
+            f"--{what}-budget",
+            metavar="BYTES",
+            type=int,
+            help=f"for C: how much {what.upper() if what == 'ram' else what} the network may take",
+        )
     parser.add_argument(
         "--labels",
         metavar="FILE",
@@ -48,12 +65,28 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--output",
         metavar="FILE",
-        help="the file to write (default: MODEL.tflite beside the model)",
+        help="the file or folder to write (default: MODEL.tflite or MODEL_c beside the model)",
     )
 
 
 def _run(options: argparse.Namespace) -> int:
-    calibration = _arrays.load_array(options.calibration, "x", "--calibration")
+    for name in _OF_TFLITE if options.to == "c" else _OF_C:
+        if getattr(options, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            options.usage_error(f"{option} does not go with --to {options.to}")
+    calibration = None
+    if options.calibration is not None:
+        calibration = _arrays.load_array(options.calibration, "x", "--calibration")
+    elif options.to == "tflite" or not options.model.endswith(".tflite"):
+        options.usage_error("a .keras file needs --calibration, a file of typical inputs")
+    return _to_c(options, calibration) if options.to == "c" else _to_tflite(options, calibration)
+
+
+_OF_TFLITE = ("labels", "evaluation")
+_OF_C = ("target", "ram_budget", "flash_budget")
+
+
+def _to_tflite(options: argparse.Namespace, calibration: Any) -> int:
     labels = evaluation = None
     if options.evaluation is not None:
         evaluation = _arrays.load_array(options.evaluation, "x", "--evaluation")
@@ -66,4 +99,24 @@ def _run(options: argparse.Namespace) -> int:
 
     model = load_model(options.model, compile=False)
     print(to_tflite(model, output, calibration, labels=labels, evaluation_data=evaluation))
+    return 0
+
+
+def _to_c(options: argparse.Namespace, calibration: Any) -> int:
+    path = Path(options.model)
+    output = options.output or path.with_name(f"{path.stem}_c")
+
+    from keras_shiftadd.export import to_c
+    from keras_shiftadd.saving import load_model
+
+    model = path if path.suffix == ".tflite" else load_model(path, compile=False)
+    report = to_c(
+        model,
+        output,
+        target=options.target or "portable",
+        calibration_data=calibration,
+        ram_budget=options.ram_budget,
+        flash_budget=options.flash_budget,
+    )
+    print(report)
     return 0

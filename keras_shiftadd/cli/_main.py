@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Sequence
 
 from keras_shiftadd._version import __version__
-from keras_shiftadd.cli import _audit, _build, _export, _search, _status, _summary
+from keras_shiftadd.cli import _audit, _build, _export, _search, _simulate, _status, _summary
 
 PROGRAM = "keras-shiftadd"
 
@@ -17,6 +17,8 @@ _EPILOG = """\
 examples:
   keras-shiftadd summary gestures.keras
   keras-shiftadd export gestures.keras --to tflite --calibration windows.npy
+  keras-shiftadd export gestures.keras --to c --target cortex-m4 --calibration windows.npy
+  keras-shiftadd simulate gestures_c --target cortex-m4 --inputs windows.npy
   keras-shiftadd audit gestures.tflite --assert-multiplication-free
   keras-shiftadd search --workers 4 search.py
   keras-shiftadd status
@@ -69,6 +71,6 @@ def _parser() -> argparse.ArgumentParser:
         "--traceback", action="store_true", help="show where in the code an error arose"
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (_summary, _export, _audit, _search, _status, _build):
+    for command in (_summary, _export, _audit, _simulate, _search, _status, _build):
         command.add_command(commands)
     return parser

@@ -111,6 +111,40 @@ class TestExport:
         assert {file.name for file in tmp_path.iterdir()} == {"small.keras", "x.npy"}
 
 
+class TestExportToC:
+    @pytest.fixture
+    def inputs(self, tmp_path, rng):
+        np.save(tmp_path / "x.npy", rng.normal(size=(12, 8, 8, 2)).astype("float32"))
+        return str(tmp_path / "x.npy")
+
+    def export(self, model_file, *arguments):
+        return main(["export", str(model_file), "--to", "c", *map(str, arguments)])
+
+    def test_writes_a_folder_beside_the_model_by_default(self, model_file, inputs, capsys):
+        assert self.export(model_file, "--calibration", inputs, "--target", "rv32i") == 0
+        assert (model_file.parent / "small_c" / "model.c").exists()
+        assert "for rv32i" in capsys.readouterr().out
+
+    def test_a_network_beyond_the_budget_is_refused(self, model_file, inputs, tmp_path, capsys):
+        arguments = ["--calibration", inputs, "--ram-budget", 10, "--output", tmp_path / "out"]
+        assert self.export(model_file, *arguments) == 2
+        assert "ram_budget=10 bytes" in one_error_line(capsys)
+        assert not (tmp_path / "out").exists()
+
+    def test_what_was_exported_runs_on_an_emulated_processor(
+        self, model_file, inputs, tmp_path, capsys
+    ):
+        micro = 'is missing: pip install "keras-shiftadd[micro]"'
+        pytest.importorskip("ziglang", reason=f"ziglang {micro}")
+        pytest.importorskip("unicorn", reason=f"unicorn {micro}")
+        assert self.export(model_file, "--calibration", inputs, "--output", tmp_path / "c") == 0
+        outputs = str(tmp_path / "y.npy")
+        arguments = ["--target", "cortex-m4", "--inputs", inputs, "--outputs", outputs]
+        assert main(["simulate", str(tmp_path / "c"), *arguments]) == 0
+        assert "instructions an inference" in capsys.readouterr().out
+        assert np.load(outputs).shape == (12, 3)
+
+
 class TestAudit:
     @pytest.fixture
     def exported(self, tmp_path, rng):

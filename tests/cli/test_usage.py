@@ -9,6 +9,8 @@ import pytest
 import keras_shiftadd as ksa
 from keras_shiftadd.cli import main
 
+COMMANDS = ("summary", "export", "audit", "simulate", "search", "status", "build")
+
 
 def exit_status(*arguments):
     with pytest.raises(SystemExit) as stopped:
@@ -16,7 +18,7 @@ def exit_status(*arguments):
     return stopped.value.code
 
 
-@pytest.mark.parametrize("command", ["summary", "export", "audit", "search", "status", "build"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_describes_it_and_gives_an_example(command, capsys):
     assert exit_status(command, "--help") == 0
     text = capsys.readouterr().out
@@ -28,7 +30,7 @@ def test_help_of_a_command_describes_it_and_gives_an_example(command, capsys):
 def test_help_names_every_command(capsys):
     assert exit_status("--help") == 0
     text = capsys.readouterr().out
-    for command in ("summary", "export", "audit", "search", "status", "build"):
+    for command in COMMANDS:
         assert f"  keras-shiftadd {command}" in text
 
 
@@ -48,6 +50,10 @@ def test_version(capsys):
         ("summary", "model.keras", "--input-shape", "8,0,2"),
         ("export", "model.keras", "--to", "onnx", "--calibration", "x.npy"),
         ("export", "model.keras", "--to", "tflite"),
+        ("export", "model.keras", "--to", "c"),
+        ("export", "model.tflite", "--to", "c", "--labels", "y.npy"),
+        ("export", "model.keras", "--to", "tflite", "--calibration", "x.npy", "--target", "rv32i"),
+        ("simulate", "firmware", "--inputs", "x.npy"),
         ("build", "tensorflow"),
     ],
     ids=" ".join,

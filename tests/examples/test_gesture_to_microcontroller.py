@@ -28,6 +28,7 @@ def test_the_whole_way_from_a_file_of_series(
     demo.main(["--data", save_easy_series(tmp_path), "--quick", "--output", str(output)])
     printed = capsys.readouterr().out
     assert "accuracy, int8 in tflite-micro" in printed
+    assert "instructions an inference, rv32i" in printed
     assert "not meaningful" in printed
     assert printed.count("With ordinary convolutions") == 2
     assert sorted(file.name for file in output.iterdir()) == [
@@ -40,10 +41,14 @@ def test_the_whole_way_from_a_file_of_series(
         "architecture.json",
         "hybrid.keras",
         "hybrid.tflite",
+        "hybrid_cortex-m4",
+        "hybrid_rv32i",
         "search",
         "search.png",
         "twin.keras",
         "twin.tflite",
+        "twin_cortex-m4",
+        "twin_rv32i",
     ]
     for picture in ("confusion.png", "training.png", "fold1/search.png"):
         assert (output / picture).read_bytes().startswith(b"\x89PNG")

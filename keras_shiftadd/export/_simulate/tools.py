@@ -1,8 +1,10 @@
 """Programs of the machine that the emulation may use."""
 
+import importlib.util
 import os
 import shlex
 import shutil
+import sys
 
 DEBIAN_PACKAGES = (
     "qemu-system-arm",
@@ -30,7 +32,11 @@ def find_program(name: str) -> str:
 
 
 def host_compiler() -> list[str]:
-    """The command of the C compiler that `CC` names, else the first of cc, gcc and clang.
+    """The command of a C compiler for this machine.
+
+    Returns:
+        What `CC` names; else the first of cc, gcc and clang on the path; else that of the
+        package ziglang.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -39,9 +45,13 @@ def host_compiler() -> list[str]:
     for command in [named] if named else [[name] for name in _HOST_COMPILERS]:
         if shutil.which(command[0]) is not None:
             return command
+    if named:
+        raise FileNotFoundError(
+            f"This needs a C compiler. CC={' '.join(named)} names none that can be run."
+        )
+    if importlib.util.find_spec("ziglang") is not None:
+        return [sys.executable, "-m", "ziglang", "cc"]
     raise FileNotFoundError(
-        "This needs a C compiler. The environment variable CC names none that can be run, and "
-        f"none of {', '.join(_HOST_COMPILERS)} is on the path."
-        if not named
-        else f"This needs a C compiler. CC={' '.join(named)} names none that can be run."
+        f"This needs a C compiler. None of {', '.join(_HOST_COMPILERS)} is on the path. "
+        'Install one, or: pip install "keras-shiftadd[micro]"'
     )

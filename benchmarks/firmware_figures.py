@@ -13,6 +13,7 @@ import json
 import pathlib
 import tempfile
 
+import machine
 import numpy as np
 
 from keras_shiftadd.export._c import figures
@@ -79,18 +80,18 @@ def convolution(rng: np.random.Generator, operator: str, shape: tuple) -> Intege
     return IntegerModel("network", tensors, (made,), 0, 1)
 
 
-def run(machine: Machine, kernel: Kernel, model: IntegerModel, rng: np.random.Generator) -> int:
+def run(processor: Machine, kernel: Kernel, model: IntegerModel, rng: np.random.Generator) -> int:
     """Instructions of a kernel on random inputs."""
     (operator,) = model.operators
     source, output = model.tensors
     constants = kernel.pack(operator, source).items()
-    addresses = {name: machine.place(array.tobytes()) for name, array in constants}
+    addresses = {name: processor.place(array.tobytes()) for name, array in constants}
     fields = convolution_fields(operator, source, output)
-    params = machine.place(convolution_bytes(fields, addresses))
-    x = machine.place(rng.integers(-128, 128, source.size).astype(np.int8).tobytes())
-    y = machine.place(bytes(output.size))
-    scratch = machine.place(bytes(kernel.scratch_bytes(operator)))
-    return machine.call(kernel.function, params, x, y, scratch).instructions
+    params = processor.place(convolution_bytes(fields, addresses))
+    x = processor.place(rng.integers(-128, 128, source.size).astype(np.int8).tobytes())
+    y = processor.place(bytes(output.size))
+    scratch = processor.place(bytes(kernel.scratch_bytes(operator)))
+    return processor.call(kernel.function, params, x, y, scratch).instructions
 
 
 def code(program: Elf, kernel: str) -> dict[str, int]:
@@ -157,7 +158,7 @@ def measure(core: Core, folder: pathlib.Path, name: str, kernels: list[str], res
             sources, core, folder / f"{kernel.name}.elf", [kernel.function], include=[KERNEL_FOLDER]
         )
         result["code"][kernel.name] = code(program, kernel.name)
-        machine = Machine(program, core)
+        processor = Machine(program, core)
         result["instructions"][kernel.name] = {}
         for operator in sorted(kernel.operators):
             rows, counts = [], []
@@ -166,7 +167,7 @@ def measure(core: Core, folder: pathlib.Path, name: str, kernels: list[str], res
                 (made,) = model.operators
                 if kernel.takes(made):
                     rows.append(figures.features(kernel, made, model.tensors[1]))
-                    counts.append(run(machine, kernel, model, rng))
+                    counts.append(run(processor, kernel, model, rng))
             factors, error = fit(rows, counts)
             result["instructions"][kernel.name][operator] = factors
             title = f"{name:<11} {kernel.name:<20} {operator:<6}"
@@ -187,6 +188,7 @@ def main() -> None:
     parser.add_argument(
         "--kernels", nargs="+", choices=ALL, default=ALL, help="by default all that there are"
     )
+    machine.add_json_argument(parser)
     options = parser.parse_args()
     results = json.loads(figures.FILE.read_text()) if figures.FILE.exists() else {}
     with tempfile.TemporaryDirectory() as folder:
@@ -197,6 +199,7 @@ def main() -> None:
                 measure(target.core, pathlib.Path(folder), name, options.kernels, result)
                 for part in ("code", "instructions"):
                     result[part] = {k: v for k, v in result[part].items() if k in ALL}
+    machine.write(options.json, results)
     if options.write:
         figures.FILE.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
 

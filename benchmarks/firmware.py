@@ -1,0 +1,142 @@
+"""Whole networks as C on emulated processors: equal bits, executed instructions, flash and RAM.
+
+    python benchmarks/firmware.py                                   # small networks, 100 inputs
+    python benchmarks/firmware.py --networks resnet8 --samples 3 --engines unicorn qemu
+
+Each network is quantised, run by the NumPy reference, by its C on this machine, and by its C in the
+emulators; all outputs must have the same bits. Weights are random: no figure depends on what they
+are but those of shift layers, whose zeros cost nothing. With `--json FILE` what the file holds
+already is not measured again.
+"""
+
+import argparse
+import pathlib
+import tempfile
+from typing import Any
+
+import commands
+import keras
+import machine
+import numpy as np
+
+import keras_shiftadd as ksa
+
+TARGETS = ("cortex-m4", "cortex-m33", "cortex-m0", "rv32i")
+OPERATORS = ("conv", "shift", "adder")
+
+
+def gestures(operator: str) -> keras.Model:
+    """128 samples of 6 axes, 7 classes."""
+    layer = {
+        "conv": keras.layers.Conv1D,
+        "shift": ksa.layers.ShiftConv1D,
+        "adder": ksa.layers.AdderConv1D,
+    }[operator]
+    inputs = x = keras.Input((128, 6))
+    for filters, strides in ((16, 2), (24, 2), (32, 2), (32, 1)):
+        x = layer(filters, 5, strides=strides, padding="same", use_bias=False)(x)
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    x = keras.layers.GlobalAveragePooling1D()(x)
+    return keras.Model(inputs, keras.layers.Dense(7)(x), name="gestures")
+
+
+NETWORKS = {
+    "gestures": gestures,
+    "dscnn": lambda operator: ksa.models.DSCNN(operators=operator, alpha=0.5),
+    "resnet8": lambda operator: ksa.models.ResNet8(operators=operator),
+}
+
+
+def quantized(network: str, operator: str, samples: int) -> tuple[Any, np.ndarray, np.ndarray]:
+    """An int8 network, inputs, and the outputs of the reference."""
+    keras.utils.set_random_seed(0)
+    model = NETWORKS[network](operator)
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(64, *model.input_shape[1:])).astype("float32")
+    # Statistics of the normalisations that fit the data: every channel is used.
+    ksa.callbacks.recalibrate_batch_normalization(model, data)
+    integer_model = ksa.export.quantize(model, data, conv_rounding="single")
+    x = rng.integers(-128, 128, (samples, *integer_model.tensors[integer_model.input].shape))
+    x = x.astype(np.int8)
+    return integer_model, x, ksa.export.IntegerInterpreter(integer_model).predict_quantized(x)
+
+
+def run(options: argparse.Namespace, figures: commands.Figures) -> None:
+    """Measures what is missing."""
+    rows = figures.setdefault("rows", {})
+    for network in options.networks:
+        for operator in options.operators:
+            wanted = {
+                f"{network} {operator} {target} {engine} {options.samples}": (target, engine)
+                for target in options.targets
+                for engine in options.engines
+            }
+            wanted = {key: value for key, value in wanted.items() if key not in rows}
+            if not wanted:
+                continue
+            model, x, expected = quantized(network, operator, options.samples)
+            with tempfile.TemporaryDirectory() as folder:
+                for key, (target, engine) in wanted.items():
+                    path = pathlib.Path(folder) / target
+                    report = ksa.export.to_c(model, path, target=target)
+                    host = ksa.export.simulate(path, "portable", x)
+                    result = ksa.export.simulate(path, target, x, engine=engine, compiler="zig")
+                    rows[key] = {
+                        "network": network,
+                        "operator": operator,
+                        "target": target,
+                        "engine": engine,
+                        "samples": options.samples,
+                        "host_equal": bool(np.array_equal(host.outputs, expected)),
+                        "equal": bool(np.array_equal(result.outputs, expected)),
+                        "classes": len(np.unique(expected.reshape(len(x), -1).argmax(axis=1))),
+                        "instructions": result.instructions,
+                        "flash": result.flash_bytes,
+                        "predicted_flash": report.flash_bytes,
+                        "ram": result.ram_bytes,
+                        "predicted_ram": report.arena_bytes,
+                        "stack": result.stack_bytes,
+                    }
+                    print(key, rows[key], flush=True)
+                    machine.write(options.json, figures)
+
+
+def lines(figures: commands.Figures) -> list[str]:
+    """The table, with the instructions of the ordinary network as the measure."""
+    rows = figures["rows"].values()
+    base = {
+        (r["network"], r["target"], r["engine"]): r["instructions"]
+        for r in rows
+        if r["operator"] == "conv"
+    }
+    text = [
+        "| network | operator | processor | emulator | inputs | equal bits | instructions "
+        "| conv / this | flash | predicted | arena | stack |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+        ordinary = base.get((r["network"], r["target"], r["engine"]))
+        ratio = f"{ordinary / r['instructions']:.2f}" if ordinary else ""
+        stack = "" if r["stack"] is None else f"{r['stack']:,}"
+        text.append(
+            f"| {r['network']} | {r['operator']} | {r['target']} | {r['engine']} | {r['samples']} "
+            f"| {'yes' if r['equal'] and r['host_equal'] else 'NO'} | {r['instructions']:,.0f} "
+            f"| {ratio} | {r['flash']:,} | {r['predicted_flash']:,} | {r['ram']:,} | {stack} |"
+        )
+    return text
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands.add_json_arguments(parser)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=["gestures", "dscnn"])
+    parser.add_argument("--operators", nargs="+", choices=OPERATORS, default=OPERATORS)
+    parser.add_argument("--targets", nargs="+", choices=TARGETS, default=TARGETS)
+    parser.add_argument("--engines", nargs="+", choices=("unicorn", "qemu"), default=["unicorn"])
+    parser.add_argument("--samples", type=int, default=100)
+    commands.resume(parser.parse_args(), run, lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,15 +1,14 @@
 /* Absolute differences from a table, for cores without instructions for them: a patch holds, for
  * each element of a window and each of four pixels, the address of the table's middle less x + 128,
- * to which an inner loop adds w + 128 and reads |x - w|. It takes 16 bytes an element.
- *
- * Packed weights are blocks of four output channels, the last one filled up with bytes of 0; in a
- * block, w + 128 of the four channels for one element after the other. The window is filled up to
- * a multiple of four elements with bytes of 0. */
-#include "gather.h"
-#include "requantize_pixels.h"
+ * to which an inner loop adds w + 128 and reads |x - w|. It takes 16 bytes an element. The bytes
+ * of the weights are w + 128; what is filled up holds the middle and bytes of 0. */
+#include "shiftadd_micro.h"
 
 #define KSA_PIXELS 4
 #define KSA_FILTERS 4
+#define KSA_NOTHING KSA_MIDDLE
+
+typedef uint32_t ksa_element;
 
 /* |d| for d from -255 to 255. */
 static const uint8_t magnitudes[511] = {
@@ -42,7 +41,12 @@ static const uint8_t magnitudes[511] = {
 };
 
 #if defined(__riscv) && __riscv_xlen == 32 && !defined(__riscv_e) && !defined(__riscv_32e)
-#include "table_riscv.h"
+#define KSA_LOAD_PIXEL "lw"
+#define KSA_PIXEL_BYTES "4"
+#define KSA_LOAD_WEIGHT "lbu"
+#define KSA_ENTRY(pixel, sum) \
+  "add s10, " pixel ", s9\n lbu s10, 0(s10)\n sub " sum ", " sum ", s10\n"
+#include "blocked_riscv.h"
 #elif defined(__thumb__)
 #include "table_thumb.h"
 #else
@@ -50,7 +54,7 @@ static const uint8_t magnitudes[511] = {
 /* Offsets in the place of addresses. */
 #define KSA_MIDDLE 255u
 
-static void ksa_table_sums(const uint8_t* weights, const uint32_t* patch, const uint32_t* end,
+static void ksa_block_sums(const uint8_t* weights, const uint32_t* patch, const uint32_t* end,
                            uint32_t* sums) {
   for (uint32_t i = 0; i < KSA_FILTERS * KSA_PIXELS; ++i) sums[i] = 0;
   for (; patch != end; patch += KSA_PIXELS, weights += KSA_FILTERS) {
@@ -68,7 +72,7 @@ static void ksa_table_sums(const uint8_t* weights, const uint32_t* patch, const 
 #define KSA_MIDDLE ((uint32_t)(uintptr_t)(magnitudes + 255))
 #endif
 
-static uint8_t* put_addresses(uint8_t* bytes, const int8_t* x, uint32_t count) {
+static uint8_t* ksa_put_elements(uint8_t* bytes, const int8_t* x, uint32_t count) {
   uint32_t* out = (uint32_t*)(void*)bytes;
   const uint32_t middle = KSA_MIDDLE;
   const uint8_t* in = (const uint8_t*)x;
@@ -80,7 +84,7 @@ static uint8_t* put_addresses(uint8_t* bytes, const int8_t* x, uint32_t count) {
   return (uint8_t*)out;
 }
 
-static uint8_t* fill_addresses(uint8_t* bytes, int8_t value, uint32_t count) {
+static uint8_t* ksa_fill_elements(uint8_t* bytes, int8_t value, uint32_t count) {
   uint32_t* out = (uint32_t*)(void*)bytes;
   const uint32_t address = KSA_MIDDLE - ((uint8_t)value ^ 0x80u);
   for (; count; --count) {
@@ -90,49 +94,13 @@ static uint8_t* fill_addresses(uint8_t* bytes, int8_t value, uint32_t count) {
   return (uint8_t*)out;
 }
 
-/* Elements of a window, filled up. */
-static uint32_t window_of(const ksa_conv_params* p) {
-  const uint32_t channels = (uint32_t)(p->in_channels / p->groups);
-  return ((uint32_t)p->kernel_rows * p->kernel_columns * channels + 3) & ~(uint32_t)3;
-}
+#include "blocked.h"
 
 size_t ksa_adder_conv_table_scratch_bytes(const ksa_conv_params* params) {
-  return window_of(params) * (KSA_PIXELS * sizeof(uint32_t));
+  return ksa_blocked_scratch_bytes(params);
 }
 
-void ksa_adder_conv_table(const ksa_conv_params* p, const int8_t* x, int8_t* y, void* scratch) {
-  const ksa_gather_plan plan = ksa_plan_gather(p, put_addresses, fill_addresses);
-  const uint32_t window = window_of(p), stride = p->out_channels;
-  const uint32_t filters = p->groups == 1 ? p->out_channels : (uint32_t)(p->out_channels / p->groups);
-  uint32_t* const patch = (uint32_t*)scratch;
-  const uint32_t* const end = patch + window * KSA_PIXELS;
-  uint32_t sums[KSA_FILTERS * KSA_PIXELS];
-  uint32_t pixels = (uint32_t)p->out_rows * p->out_columns;
-  ksa_position first = ksa_first_position(&plan);
-  while (pixels) {
-    const uint32_t count = pixels < KSA_PIXELS ? pixels : KSA_PIXELS;
-    const uint8_t* weights = (const uint8_t*)p->weights;
-    const int8_t* group_x = x;
-    ksa_position at = first;
-    uint32_t channel = 0;
-    for (uint32_t g = 0; g < p->groups; ++g, group_x += plan.channels) {
-      at = first;
-      for (uint32_t i = 0; i < KSA_PIXELS; ++i) {
-        uint32_t* rest = (uint32_t*)(void*)ksa_gather(&plan, group_x, &at, (uint8_t*)(patch + i));
-        for (; rest < end; rest += KSA_PIXELS) *rest = KSA_MIDDLE;
-        if (i + 1 < count) ksa_next_position(&plan, &at);
-      }
-      for (uint32_t f = 0; f < filters; f += KSA_FILTERS) {
-        ksa_table_sums(weights, patch, end, sums);
-        weights += window * KSA_FILTERS;
-        for (uint32_t k = 0; k < KSA_FILTERS && f + k < filters; ++k, ++channel) {
-          ksa_requantize_pixels(p, channel, sums + KSA_PIXELS * k, count, y + channel);
-        }
-      }
-    }
-    ksa_next_position(&plan, &at);
-    first = at;
-    for (uint32_t i = 0; i < count; ++i) y += stride;
-    pixels -= count;
-  }
+void ksa_adder_conv_table(const ksa_conv_params* params, const int8_t* x, int8_t* y,
+                          void* scratch) {
+  ksa_blocked_conv(params, x, y, (ksa_element*)scratch);
 }

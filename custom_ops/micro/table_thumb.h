@@ -10,7 +10,7 @@
   "ldrb r4, [r4, r2]\n add r8, r4\n ldrb r5, [r5, r2]\n add r9, r5\n"                     \
   "ldrb r6, [r6, r2]\n add r10, r6\n ldrb r7, [r7, r2]\n add r11, r7\n"
 
-__attribute__((naked, noinline)) static void ksa_table_sums(
+__attribute__((naked, noinline)) static void ksa_block_sums(
     const uint8_t* weights __attribute__((unused)), const uint32_t* patch __attribute__((unused)),
     const uint32_t* end __attribute__((unused)), uint32_t* sums __attribute__((unused))) {
   __asm__ volatile(

@@ -117,12 +117,18 @@ def _pack_grouped(convolution: Convolution, source: Tensor) -> Constants:
 
 
 def _pack_table(convolution: Convolution, source: Tensor) -> Constants:
-    weights = packing.table_blocks(convolution.kernel, convolution.groups)
+    weights = packing.blocks(convolution.kernel, convolution.groups, flip=128)
     return Constants(weights, **_all(convolution))
 
 
+def _pack_blocked(convolution: Convolution, source: Tensor) -> Constants:
+    weights = packing.blocks(convolution.kernel, convolution.groups)
+    bias = packing.bias_without_zero(convolution, source.quantization.zero_point)
+    return Constants(weights, **{**_all(convolution), "bias": bias})
+
+
 def _pack_depthwise(convolution: Convolution, source: Tensor) -> Constants:
-    bias = packing_depthwise.bias(convolution, source.quantization.zero_point)
+    bias = packing.bias_without_zero(convolution, source.quantization.zero_point)
     weights = packing_depthwise.blocks(convolution)
     arrays = {**_all(convolution), "bias": bias}
     if packing_dsp.requantizes_fast(convolution.requantization):
@@ -213,7 +219,17 @@ KERNELS: dict[str, Kernel] = {
             frozenset({"adder"}),
             _takes_all,
             _pack_table,
-            packing.table_scratch_bytes,
+            partial(packing.blocks_scratch_bytes, element_bytes=4),
+            pixels=4,
+            shared=("gather.c", "requantize_pixels.c"),
+        ),
+        Kernel(
+            "conv_blocked",
+            "products, four pixels times four channels",
+            frozenset({"conv", "shift"}),
+            _takes_all,
+            _pack_blocked,
+            partial(packing.blocks_scratch_bytes, element_bytes=1),
             pixels=4,
             shared=("gather.c", "requantize_pixels.c"),
         ),

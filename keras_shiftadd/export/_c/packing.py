@@ -89,25 +89,34 @@ def from_codes(packed: np.ndarray, shape: tuple[int, int, int, int]) -> Kernel:
     return np.ascontiguousarray(weights.T).reshape(shape)
 
 
-def table_blocks(kernel: Kernel, groups: int) -> np.ndarray:
-    """The layout of `ksa_adder_conv_table`: bytes of `w + 128`, blocks of four filters.
+def blocks(kernel: Kernel, groups: int, flip: int = 0) -> np.ndarray:
+    """The layout of custom_ops/micro/blocked.h: blocks of four filters.
 
     Args:
         kernel: int8 array `(rows, columns, channels // groups, filters)`.
         groups: Each has blocks of its own.
+        flip: Bits that are flipped; 128 makes `w + 128` of `w`.
 
     Returns:
         uint8 array; in a block, the four filters of an element one after the other. Blocks and
         windows are filled up with bytes of 0, windows to a multiple of four elements.
     """
     filters, window = kernel.shape[-1] // groups, int(np.prod(kernel.shape[:-1]))
-    weights = by_filter(kernel).view(np.uint8).reshape(groups, filters, window) ^ 0x80
+    weights = by_filter(kernel).view(np.uint8).reshape(groups, filters, window) ^ np.uint8(flip)
     padded = np.pad(weights, ((0, 0), (0, -filters % 4), (0, -window % 4)))
-    blocks = padded.reshape(-1, 4, padded.shape[-1]).transpose(0, 2, 1)
-    return np.ascontiguousarray(blocks).ravel()
+    arranged = padded.reshape(-1, 4, padded.shape[-1]).transpose(0, 2, 1)
+    return np.ascontiguousarray(arranged).ravel()
 
 
-def table_scratch_bytes(convolution: Convolution) -> int:
-    """Bytes of `ksa_adder_conv_table_scratch_bytes`."""
+def blocks_scratch_bytes(convolution: Convolution, element_bytes: int) -> int:
+    """Bytes of a patch of four pixels, with so many bytes an element."""
     window = int(np.prod(convolution.kernel.shape[:-1]))
-    return -(-window // 4) * 4 * 16
+    return -(-window // 4) * 4 * 4 * element_bytes
+
+
+def bias_without_zero(convolution: Convolution, input_zero: int) -> np.ndarray:
+    """The bias for a kernel that multiplies `x` in the place of `x - input_zero`, int32."""
+    if convolution.operator == "adder":
+        return convolution.bias
+    sums = convolution.kernel.astype(np.int64).sum(axis=(0, 1, 2))
+    return (convolution.bias - input_zero * sums).astype(np.int32)

@@ -45,14 +45,6 @@ def blocks(convolution: Convolution) -> np.ndarray:
     return np.ascontiguousarray(taken.transpose(0, 2, 1)).view(np.uint8).ravel()
 
 
-def bias(convolution: Convolution, input_zero: int) -> np.ndarray:
-    """The bias, with the share of the zero points of the input in it where there is one."""
-    if convolution.operator == "adder":
-        return convolution.bias
-    sums = convolution.kernel.astype(np.int64).sum(axis=(0, 1, 2))
-    return (convolution.bias - input_zero * sums).astype(np.int32)
-
-
 def scratch_bytes(convolution: Convolution) -> int:
     """Bytes of the list of taps and of the zero points."""
     rows, columns, _, channels = convolution.kernel.shape

@@ -9,7 +9,7 @@ import numpy as np
 from keras_shiftadd.export._c.parameters import image_shape
 from keras_shiftadd.export._integer.model import Tensor
 from keras_shiftadd.export._integer.operators import Convolution
-from keras_shiftadd.export._simulate.compilation import compile_program
+from keras_shiftadd.export._simulate.compilation import Compiler, compile_program
 from keras_shiftadd.export._simulate.elf import Elf
 from keras_shiftadd.export._simulate.machine import Machine
 from keras_shiftadd.export._targets import Core
@@ -22,7 +22,7 @@ _NUMBERS = (
     "input_offset", "output_offset", "low", "high", "depthwise",
 )  # fmt: skip
 _POINTERS = ("weights", "bias", "multiplier", "shift", "buffer")
-# Beyond what CMSIS-NN asks for: patches of two windows of 16 bits, or of a depthwise block.
+# More than CMSIS-NN asks for.
 _BUFFER_BYTES = 1 << 16
 
 _WRAPPER = """
@@ -68,11 +68,12 @@ int32_t %(symbol)s(const layer *l, const int8_t *x, int8_t *y) {
 """
 
 
-def build_cmsis(core: Core, program: pathlib.Path) -> Elf:
+def build_cmsis(core: Core, program: pathlib.Path, compiler: Compiler) -> Elf:
     """Compiles the convolutions of CMSIS-NN, with memcpy as the compiler makes it.
 
     Raises:
         ImportError: bakenn is not installed.
+        FileNotFoundError: the compiler is not installed.
     """
     found = importlib.util.find_spec("bakenn")
     if found is None or found.origin is None:
@@ -94,16 +95,17 @@ def build_cmsis(core: Core, program: pathlib.Path) -> Elf:
             vendor / "cmsis_core" / "Include",
             folder,
         ],
+        compiler=compiler,
     )
 
 
 def cmsis_arguments(
     machine: Machine, convolution: Convolution, source: Tensor, output: Tensor
-) -> tuple[int, int, int]:
+) -> tuple[int, int]:
     """Puts a layer into memory.
 
     Returns:
-        Bytes of the weights and of the buffer, and the address of the layer.
+        Bytes of the weights, and the address of the layer.
     """
     requantization = convolution.requantization
     filters = len(convolution.bias)
@@ -127,4 +129,4 @@ def cmsis_arguments(
     addresses.append(machine.place(bytes(_BUFFER_BYTES)))
     size = sum(array.nbytes for array in arrays)
     packed = struct.pack(f"<{len(_NUMBERS)}i{len(_POINTERS)}I", *numbers, *addresses)
-    return size, _BUFFER_BYTES, machine.place(packed)
+    return size, machine.place(packed)

@@ -10,12 +10,13 @@ from keras_shiftadd.export._c.kernels import KERNELS
 from keras_shiftadd.export._c.parameters import convolution_bytes, convolution_fields
 from keras_shiftadd.export._integer.model import IntegerModel
 from keras_shiftadd.export._integer.reference import run
-from keras_shiftadd.export._simulate.compilation import compile_program
+from keras_shiftadd.export._simulate.compilation import Compiler, compile_program
 from keras_shiftadd.export._simulate.elf import Elf
 from keras_shiftadd.export._simulate.machine import Machine
 from keras_shiftadd.export._targets import find_target
 
-CMSIS = "CMSIS-NN"
+# By compiler: that of the package ziglang, and Debian's, where it is installed.
+CMSIS: dict[str, Compiler] = {"CMSIS-NN": "zig", "CMSIS-NN, GCC": "gcc"}
 
 
 class Runner:
@@ -33,7 +34,7 @@ class Runner:
         """Instructions, and bytes of weights, scratch memory and stack.
 
         Args:
-            kernel: Name of a kernel, or `CMSIS`.
+            kernel: Name of a kernel, or one of `CMSIS`.
             target: The processor.
             model: A network of one convolution.
 
@@ -45,9 +46,10 @@ class Runner:
         x = np.random.default_rng(1).integers(-128, 128, source.size).astype(np.int8)
         x_at, y_at = machine.place(x.tobytes()), machine.place(bytes(output.size))
         (convolution,) = model.operators
-        if kernel == CMSIS:
-            weights, scratch, arguments = cmsis_arguments(machine, convolution, source, output)
+        if kernel in CMSIS:
+            weights, arguments = cmsis_arguments(machine, convolution, source, output)
             done = machine.call(SYMBOL, arguments, x_at, y_at)
+            scratch = int.from_bytes(machine.read(machine.variable("buffer_bytes"), 4), "little")
         else:
             entry = KERNELS[kernel]
             constants = entry.pack(convolution, source)
@@ -75,9 +77,9 @@ class Runner:
         """A kernel alone, compiled for a processor."""
         key = (kernel, target)
         if key not in self.programs:
-            file = self.folder / f"{kernel}-{target}.elf"
-            if kernel == CMSIS:
-                self.programs[key] = build_cmsis(_core(target), file)
+            file = self.folder / f"{len(self.programs)}.elf"
+            if kernel in CMSIS:
+                self.programs[key] = build_cmsis(_core(target), file, CMSIS[kernel])
             else:
                 sources = [KERNEL_FOLDER / name for name in KERNELS[kernel].sources]
                 roots = [KERNELS[kernel].function]
@@ -87,7 +89,7 @@ class Runner:
         return self.programs[key]
 
 
-def _core(target: str):  # noqa: ANN202
+def _core(target: str):
     core = find_target(target).core
     if core is None:
         raise ValueError(f"`target` must be a microcontroller. Received: {target!r}")

@@ -5,6 +5,7 @@ says whether they do, and if not, why. `Int8Conv` runs int8 inference on NumPy a
 """
 
 from keras_shiftadd.custom_ops._int8_conv import Int8Conv
+from keras_shiftadd.custom_ops._litert_delegate import litert_delegate
 from keras_shiftadd.custom_ops._status import LibraryStatus, OpsStatus, status
 from keras_shiftadd.custom_ops._tensorflow_library import tensorflow_library
 from keras_shiftadd.custom_ops._threads import set_threads, threads
@@ -13,6 +14,7 @@ __all__ = [
     "Int8Conv",
     "LibraryStatus",
     "OpsStatus",
+    "litert_delegate",
     "set_threads",
     "status",
     "tensorflow_library",

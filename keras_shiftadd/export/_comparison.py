@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_shiftadd.custom_ops.litert_binding import delegate_library
+from keras_shiftadd.custom_ops import litert_delegate
 from keras_shiftadd.export._audit.audit import audit
 from keras_shiftadd.export._export_report import ExportReport
 from keras_shiftadd.export._integer.model import IntegerModel
@@ -26,7 +26,7 @@ def interpreter_of(file: Path, network: IntegerModel | None) -> Interpreter | In
     if network is None:
         return Interpreter(file)
     try:
-        delegate_library()
+        litert_delegate()
     except RuntimeError:
         return IntegerInterpreter(network)
     return Interpreter(file, exact=True)

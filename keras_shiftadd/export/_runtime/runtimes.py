@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from keras_shiftadd.custom_ops.litert_binding import delegate_library
+from keras_shiftadd.custom_ops import litert_delegate
 from keras_shiftadd.custom_ops.tflite_micro_binding import registerer
 from keras_shiftadd.export._imports import litert_interpreter, require
 from keras_shiftadd.export._runtime.native_output import captured_stderr
@@ -48,7 +48,7 @@ class LiteRtRuntime:
         if exact:
             arguments["experimental_op_resolver_type"] = module.OpResolverType.BUILTIN_REF
         if custom:
-            arguments["experimental_delegates"] = [module.load_delegate(delegate_library())]
+            arguments["experimental_delegates"] = [module.load_delegate(litert_delegate())]
         with captured_stderr() as text:
             try:
                 self._interpreter = module.Interpreter(**arguments)

@@ -13,16 +13,16 @@
 #include "bindings/litert.cc"
 #endif
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <algorithm>
+#include <initializer_list>
 #include <memory>
 #include <random>
+#include <utility>
 #include <vector>
-
-#include "bindings/tflite_c_api.h"
 
 namespace {
 
@@ -149,12 +149,13 @@ Case draw(Random& random) {
   return c;
 }
 
-// The case that the runtime holds, for its functions.
-Case* current = nullptr;
-std::vector<std::unique_ptr<uint8_t[]>> persistent;
 void ignore(TfLiteContext*, const char*, ...) {}
 
 #ifdef SHIFTADD_TFLITE_MICRO
+
+// The case that the runtime holds, for its functions.
+Case* current = nullptr;
+std::vector<std::unique_ptr<uint8_t[]>> persistent;
 
 TfLiteEvalTensor* eval_tensor(const TfLiteContext*, int index) {
   static TfLiteEvalTensor tensors[kTensors];

@@ -3,6 +3,7 @@
 import keras
 import pytest
 
+from keras_shiftadd.export._simulate.block_counter import BlockCounter, CompiledBlockCounter
 from keras_shiftadd.export._simulate.compilation import CompilationError, compile_program
 from keras_shiftadd.export._simulate.host import HostMachine, compile_library
 from keras_shiftadd.export._simulate.instruction_sizes import count_instructions
@@ -124,6 +125,20 @@ class TestEachCore:
     def test_a_wrong_address_is_an_error(self, name, machines):
         with pytest.raises(SimulationError, match="nowhere stopped"):
             machines(name).call("nowhere")
+
+
+def test_the_compiled_counter_counts_as_the_python_one_does(machines, monkeypatch):
+    def attach(emulator, stages):
+        counter = BlockCounter(stages)
+        counter.attach(emulator)
+        return counter
+
+    compiled = machines("rv32i")
+    assert isinstance(compiled._counter, CompiledBlockCounter)
+    monkeypatch.setattr("keras_shiftadd.export._simulate.machine.attach_counter", attach)
+    plain = Machine(compiled.program, CORES["rv32i"], stages=("first", "second"))
+    for n in (3, 1):
+        assert plain.call("both", n) == compiled.call("both", n)
 
 
 def test_variables_are_found_on_cores_and_on_the_host(source, machines, tmp_path):

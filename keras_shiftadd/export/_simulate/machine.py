@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keras_shiftadd.export._imports import require
+from keras_shiftadd.export._simulate.block_counter import attach_counter
 from keras_shiftadd.export._simulate.elf import Elf
 from keras_shiftadd.export._simulate.instruction_sizes import count_instructions
 from keras_shiftadd.export._simulate.link_script import FLASH_BYTES, RAM_BYTES
@@ -88,10 +89,8 @@ class Machine:
             if core.ram <= segment.address < core.ram + RAM_BYTES:
                 self._free = max(self._free, segment.address + segment.size)
         self._stages = {program.functions[name].address: name for name in stages}
-        self._blocks: dict[str, defaultdict[tuple[int, int], int]] = {}
-        self._executed: defaultdict[tuple[int, int], int] = defaultdict(int)
         self._sizes: dict[tuple[int, int], int] = {}
-        self._emulator.hook_add(unicorn.UC_HOOK_BLOCK, self._on_block)
+        self._counter = attach_counter(self._emulator, self._stages)
 
     def place(self, content: bytes) -> int:
         """Writes bytes to memory that nothing uses, aligned to 16 bytes.
@@ -147,8 +146,7 @@ class Machine:
         end = self._core.flash + _RETURN
         self._emulator.reg_write(self._stack, top)
         self._emulator.reg_write(self._return, end | self._arm)
-        self._executed = defaultdict(int)
-        self._blocks = {"": self._executed}
+        self._counter.reset()
         try:
             self._emulator.emu_start(start | self._arm, end)
         except self._error as error:
@@ -164,24 +162,15 @@ class Machine:
             stack=stack,
         )
 
-    def _on_block(self, emulator: Any, address: int, size: int, data: Any) -> None:
-        stage = self._stages.get(address)
-        if stage is not None:
-            self._executed = self._blocks.setdefault(stage, defaultdict(int))
-        self._executed[address, size] += 1
-
     def _counts(self) -> tuple[int, dict[str, int], dict[str, int]]:
         """All instructions, those of each function, and those of each stage."""
         functions = sorted((f.address, f.name) for f in self.program.functions.values() if f.size)
         by_function: defaultdict[str, int] = defaultdict(int)
-        by_stage = {}
-        for stage, blocks in self._blocks.items():
-            total = 0
-            for block, times in blocks.items():
-                number = times * self._size(block)
-                total += number
-                by_function[_function_at(block[0], functions)] += number
-            by_stage[stage] = total
+        by_stage = {"": 0, **dict.fromkeys(self._stages.values(), 0)}
+        for run in self._counter.runs():
+            number = run.times * self._size((run.address, run.size))
+            by_function[_function_at(run.address, functions)] += number
+            by_stage[run.stage] += number
         return sum(by_stage.values()), dict(by_function), by_stage
 
     def _size(self, block: tuple[int, int]) -> int:

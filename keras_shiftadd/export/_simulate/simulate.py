@@ -152,7 +152,7 @@ def _in_unicorn(
         machine.write(x, sample.tobytes())
         execution = machine.call(INVOKE, x, y)
         outputs.append(machine.read(y, firmware.output.size))
-        counts.append([execution.by_stage.get(stage, 0) for stage in ("", *stages)])
+        counts.append([execution.by_stage[stage] for stage in ("", *stages)])
         stack = max(stack, execution.stack)
     return b"".join(outputs), np.array(counts, np.int64), stack
 

@@ -283,6 +283,24 @@ def test_activations(activation):
 
 
 @once
+@pytest.mark.parametrize(("exponent", "most_steps"), [(0.1, 60.0), (0.5, 12.0), (1.7, 2.0)])
+def test_a_power_is_a_table(exponent, most_steps):
+    power = ksa_layers.PowerActivation(1.0)
+    model = sequential((6, 6, 3), power)
+    power.exponent.assign(exponent)
+    # A root is steep at zero, where the rounding of the input shows; 0.1 counts as 0.25.
+    [lookup] = hold(model, normal(6, 6, 3), most_steps, most_relative=0.06).operators
+    assert lookup.function == "power"
+
+
+@once
+def test_a_power_has_no_builtin_operator(tmp_path):
+    model = sequential((6, 6, 3), ksa_layers.PowerActivation(1.5))
+    with pytest.raises(export.UnsupportedLayerError, match='kernels="custom"'):
+        export.to_tflite(model, tmp_path / "model.tflite", normal(6, 6, 3), verbose=0)
+
+
+@once
 @pytest.mark.parametrize(("activation", "scale"), [("sigmoid", 1 / 256), ("tanh", 1 / 128)])
 def test_the_scale_of_a_bounded_function_is_fixed(activation, scale):
     network = export.quantize(sequential((6,), layers.Activation(activation)), 99 * normal(6))

@@ -11,6 +11,7 @@ from keras_shiftadd.export._errors import UnsupportedLayerError
 from keras_shiftadd.export._model.known_layers import activation_name
 from keras_shiftadd.export._model.plan import Step
 from keras_shiftadd.export._quantization import Quantization
+from keras_shiftadd.layers import PowerActivation
 
 # The runtimes require these output ranges.
 _SIGMOID = Quantization(1 / 256, -128)
@@ -69,6 +70,11 @@ def write_activation(writer: Writer, step: Step) -> None:
 
 def _activation(layer: Any) -> tuple[str, float]:
     """The activation's name, and its slope for negative numbers."""
+    if isinstance(layer, PowerActivation):
+        raise UnsupportedLayerError(
+            f"Layer '{layer.name}' (PowerActivation) has no builtin operator in .tflite files. "
+            'Export with kernels="custom", where it is a table.'
+        )
     if isinstance(layer, keras.layers.LeakyReLU):
         return "leaky_relu", float(layer.negative_slope)
     if isinstance(layer, keras.layers.ReLU):

@@ -159,7 +159,8 @@ class Lookup:
     Args:
         name: Of the layer that it comes from.
         function: `"requantize"`, `"relu"`, `"relu6"`, `"leaky_relu"`, `"hard_silu"`,
-            `"sigmoid"`, `"tanh"`, `"elu"`, `"silu"`: what the table holds.
+            `"sigmoid"`, `"tanh"`, `"elu"`, `"silu"`, `"power"`, `"fixed_point"`: what the table
+            holds.
         inputs: The tensor that it reads.
         output: The tensor that it makes.
         table: int8 array of 256, the result of -128 first.

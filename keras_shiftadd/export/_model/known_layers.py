@@ -57,7 +57,14 @@ GLOBAL_POOLING = (
 AFFINE = (layers.BatchNormalization, layers.Normalization, layers.Rescaling)
 ARITHMETIC = (layers.Add, layers.Subtract, layers.Multiply)
 ELEMENTWISE = (*ARITHMETIC, layers.Maximum, layers.Minimum)
-ACTIVATION = (layers.Activation, layers.ELU, layers.LeakyReLU, layers.ReLU, layers.Softmax)
+ACTIVATION = (
+    layers.Activation,
+    layers.ELU,
+    layers.LeakyReLU,
+    layers.ReLU,
+    layers.Softmax,
+    ours.PowerActivation,
+)
 SHAPE = (layers.Flatten, layers.Reshape, layers.Permute)
 # Rounding to int8 while training; an int8 network does it by itself.
 FAKE_QUANTIZATION = (ours.FakeQuantization,)

@@ -13,6 +13,7 @@ from keras_shiftadd.export._model.plan import Step
 from keras_shiftadd.export._quantization import INT8_MAX, INT8_MIN, Quantization
 from keras_shiftadd.export._quantize.builder import Builder, rescaled, unsupported
 from keras_shiftadd.export._quantize.limits import highest
+from keras_shiftadd.layers import PowerActivation
 
 
 def quantize_activation(builder: Builder, step: Step) -> None:
@@ -37,7 +38,7 @@ def quantize_activation(builder: Builder, step: Step) -> None:
             table = np.clip(table, output.zero_point, highest(largest, output))
         result = builder.table(step.node.name, name, index, output, table)
     else:
-        compute = _FUNCTIONS[name] if name != "elu" else _elu(slope)
+        compute = _FUNCTIONS[name](slope)
         result = builder.lookup(step.node.name, name, index, output, compute)
     builder.put(step.output, result)
 
@@ -53,25 +54,31 @@ def _function(layer: Any) -> tuple[str, float]:
         return "elu", float(layer.alpha)
     if isinstance(layer, keras.layers.Softmax):
         return "softmax", 0.0
+    if isinstance(layer, PowerActivation):
+        return "power", _exponent(layer)
     name = activation_name(layer)
     # The slope of Keras' function leaky_relu, and the alpha of elu.
     return name, 0.2 if name == "leaky_relu" else 1.0
+
+
+def _exponent(layer: PowerActivation) -> float:
+    exponent = float(keras.ops.convert_to_numpy(layer.exponent))
+    return max(exponent, layer.min_exponent)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 1.0 / (1.0 + np.exp(-x))
 
 
-_FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "sigmoid": _sigmoid,
-    "tanh": np.tanh,
-    "silu": lambda x: x * _sigmoid(x),
-    "hard_silu": lambda x: x * np.clip(x + 3.0, 0.0, 6.0) / 6.0,
+# Functions of single numbers, from the parameter of the layer.
+_FUNCTIONS: dict[str, Callable[[float], Callable[[np.ndarray], np.ndarray]]] = {
+    "sigmoid": lambda _: _sigmoid,
+    "tanh": lambda _: np.tanh,
+    "silu": lambda _: lambda x: x * _sigmoid(x),
+    "hard_silu": lambda _: lambda x: x * np.clip(x + 3.0, 0.0, 6.0) / 6.0,
+    "elu": lambda alpha: lambda x: np.where(x > 0.0, x, alpha * np.expm1(np.minimum(x, 0.0))),
+    "power": lambda exponent: lambda x: np.sign(x) * np.abs(x) ** exponent,
 }
-
-
-def _elu(alpha: float) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda x: np.where(x > 0.0, x, alpha * np.expm1(np.minimum(x, 0.0)))
 
 
 def _softmax(builder: Builder, step: Step, index: int) -> None:

@@ -15,8 +15,10 @@ from keras_shiftadd.export._integer.model import IntegerModel, Tensor
 from keras_shiftadd.export._integer.multipliers import finest_multiplier, multipliers
 from keras_shiftadd.export._integer.reference import run_all
 from keras_shiftadd.export._integer.softmax import OUTPUT, softmax_arguments
+from keras_shiftadd.export._integer.windows import output_size
 from keras_shiftadd.export._quantization import Quantization
 from keras_shiftadd.export._tflite import derived_integers
+from keras_shiftadd.export._tflite.geometry import NO_PADS, same_pads
 
 _SAMPLES = 4
 _SPREAD = 45.0  # standard deviation that outputs are brought to
@@ -107,7 +109,7 @@ class NetworkBuilder:
         """A pooling layer."""
         tensor = self._tensors[source]
         pads = _pads(tensor.shape, size, strides, (1, 1), padding)
-        shape = _output_shape(tensor.shape, size, strides, (1, 1), pads)
+        shape = output_size(tensor.shape[:2], size, strides, (1, 1), pads)
         made = ops.Pooling(
             self._name(kind), kind, (source,), len(self._tensors), size, strides, pads
         )
@@ -263,23 +265,4 @@ def _pads(
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     if not isinstance(padding, str):
         return padding
-    pads = []
-    for n, k, s, d in zip(image[-3:-1], size, strides, dilation, strict=True):
-        reach = (k - 1) * d + 1
-        total = 0 if padding == "valid" else max((-(-n // s) - 1) * s + reach - n, 0)
-        pads.append((total // 2, total - total // 2))
-    return pads[0], pads[1]
-
-
-def _output_shape(
-    image: tuple[int, ...],
-    size: tuple[int, int],
-    strides: tuple[int, int],
-    dilation: tuple[int, int],
-    pads: tuple[tuple[int, int], tuple[int, int]],
-) -> tuple[int, int]:
-    rows, columns = (
-        (n + sum(pair) - (k - 1) * d - 1) // s + 1
-        for n, k, s, d, pair in zip(image[-3:-1], size, strides, dilation, pads, strict=True)
-    )
-    return rows, columns
+    return same_pads(image[-3:], size, strides, dilation) if padding == "same" else NO_PADS

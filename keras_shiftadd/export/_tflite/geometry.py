@@ -34,16 +34,3 @@ def padding_name(
     if pads == NO_PADS:
         return "valid"
     return "same" if pads == same_pads(shape, size, strides, dilation) else None
-
-
-def window_outputs(
-    shape: tuple[int, ...], size: Pair, strides: Pair, dilation: Pair, pads: tuple[Pair, Pair]
-) -> Pair:
-    """Rows and columns of what windows give; below 1 where they do not fit."""
-    rows, columns = (
-        (length + sum(pad) - (kernel - 1) * step - 1) // stride + 1
-        for length, kernel, stride, step, pad in zip(
-            shape[:2], size, strides, dilation, pads, strict=True
-        )
-    )
-    return rows, columns

@@ -43,10 +43,13 @@ def run_command(*command, cwd=None):
     return done.stdout
 
 
+@pytest.mark.parametrize("target", ["cortex-m4", "rv32i"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_recorded_outputs_come_out_under_sanitizers_and_without_a_warning(name, tmp_path):
+def test_the_recorded_outputs_come_out_under_sanitizers_and_without_a_warning(
+    name, target, tmp_path
+):
     model, x, _ = network(name)
-    export.to_c(model, tmp_path / "firmware", target="cortex-m4", test_data=x)
+    export.to_c(model, tmp_path / "firmware", target=target, test_data=x)
     program = str(tmp_path / "test_model")
     sources = map(str, (tmp_path / "firmware").glob("*.c"))
     run_command(c_compiler(), *STRICT, *SANITIZERS, *sources, "-o", program)

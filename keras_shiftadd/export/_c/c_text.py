@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -49,6 +49,15 @@ def array(name: str, values: np.ndarray, words: bool = False) -> str:
 
 def struct(kind: str, name: str, fields: Mapping[str, str]) -> str:
     """A constant struct with its fields by name."""
-    text = ", ".join(f".{field} = {value}" for field, value in fields.items())
-    lines = textwrap.fill(text, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
-    return f"static const {kind} {name} = {{\n{lines},\n}};"
+    lines = _lines([f".{field} = {value}," for field, value in fields.items()])
+    return f"static const {kind} {name} = {{\n{lines}\n}};"
+
+
+def _lines(parts: Sequence[str]) -> str:
+    """Parts on as few lines as they need, none of them broken."""
+    lines = [""]
+    for part in parts:
+        if lines[-1] and len(_INDENT) + len(lines[-1]) + 1 + len(part) > WIDTH:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {part}" if lines[-1] else part
+    return "\n".join(_INDENT + line for line in lines)

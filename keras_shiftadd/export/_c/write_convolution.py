@@ -69,4 +69,5 @@ def _title(operator: Convolution, source: Tensor, output: Tensor, kernel: Kernel
         if operator.groups > 1:
             depthwise = operator.groups == source.shape[-1]
             what += ", depthwise" if depthwise else f", {operator.groups} groups"
-    return f"{operator.name}: {what}, {_WORDS[operator.operator]}. {kernel.description}."
+    how = f"kernel {kernel.name} ({kernel.description})"
+    return f"{operator.name}: {what}, {_WORDS[operator.operator]}; {how}."

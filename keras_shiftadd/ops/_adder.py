@@ -28,7 +28,7 @@ def _identity(difference: Any) -> Any:
 
 
 # gradient -> (slope of the input gradient, slope of the kernel gradient; None is the identity)
-_SLOPES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any] | None]] = {
+SLOPES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any] | None]] = {
     "full_precision": (_clip, None),
     "plain": (_identity, None),
     "sign": (_sign, _sign),
@@ -231,7 +231,7 @@ def _adder(
     gradient: str,
 ) -> Any:
     """Runs the adder operation on a kernel `(taps, groups, channels, filters)`."""
-    if gradient not in _SLOPES:
+    if gradient not in SLOPES:
         raise ValueError(
             f"`gradient` must be one of {ADDER_GRADIENTS}. Received: gradient={gradient!r}."
         )
@@ -270,7 +270,7 @@ def _adder(
 
 
 def _with_gradient(problem: portable.AdderProblem, gradient: str) -> Callable[[Any, Any], Any]:
-    input_slope, kernel_slope = _SLOPES[gradient]
+    input_slope, kernel_slope = SLOPES[gradient]
 
     @ops.custom_gradient
     def operation(x: Any, w: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The compiled adder operation: the one place that chooses it, and the way to it.
+"""The compiled adder operations: the one place that chooses them, and the way to them.
 
 The compiled kernels take float32 tensors with two spatial axes. One axis becomes two, narrower
 tensors are widened; what is left (float64, three axes and more, empty axes, dilated windows longer
@@ -62,6 +62,52 @@ def serving_binding(problem: AdderProblem, x: Any, w: Any) -> ModuleType | None:
         return None
     binding = _binding
     return binding if binding is not None and binding.serves(x, w) else None
+
+
+def matmul_binding(a: Any, b: Any, dtype: str) -> ModuleType | None:
+    """Chooses the form of an adder product of matrices.
+
+    Args:
+        a: `(L, M, K)`.
+        b: `(L, K, N)`.
+        dtype: Dtype of the accumulation.
+
+    Returns:
+        The binding to the compiled kernels that serves, or `None`: the portable form does.
+
+    Raises:
+        RuntimeError: If `KERAS_SHIFTADD_OPS` is `native` and the kernels cannot be used at all.
+    """
+    if not _find_binding() or dtype != "float32":
+        return None
+    if any(isinstance(size, int) and size < 1 for size in (*a.shape, *b.shape)):
+        return None
+    binding = _binding
+    return binding if binding is not None and binding.serves(a, b) else None
+
+
+def adder_matmul(binding: ModuleType, a: Any, b: Any, gradient: str) -> Any:
+    """Runs the adder product of matrices as one convolution with a group a matrix.
+
+    Args:
+        binding: What `matmul_binding` returned.
+        a: `(L, M, K)`.
+        b: `(L, K, N)`.
+        gradient: One of `ADDER_GRADIENTS`.
+
+    Returns:
+        `(L, M, N)` in the dtype of `a`.
+    """
+    from keras_shiftadd.custom_ops._window import Window
+
+    window = Window(kernel_size=(1, 1), strides=(1, 1), dilation=(1, 1), padding="valid")
+    matrices, rows, depth = ops.shape(a)
+    columns = ops.shape(b)[2]
+    x = ops.transpose(ops.cast(a, "float32"), (1, 0, 2))
+    x = ops.reshape(x, (1, rows, 1, matrices * depth))
+    y = binding.adder_conv(x, ops.cast(b, "float32")[None], window, gradient)
+    y = ops.transpose(ops.reshape(y, (rows, matrices, columns)), (1, 0, 2))
+    return ops.cast(y, a.dtype)
 
 
 def adder_conv(binding: ModuleType, problem: AdderProblem, x: Any, w: Any, gradient: str) -> Any:

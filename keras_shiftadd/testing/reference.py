@@ -260,3 +260,17 @@ def _split(x: Array, groups: int) -> Array:
 def _pixels(x: Array) -> Array:
     """Joins batch and spatial axes."""
     return x.reshape(-1, *x.shape[-2:])
+
+
+def adder_matmul(x1: Array, x2: Array) -> Array:
+    """Computes minus the L1 distance between each row and each column.
+
+    Args:
+        x1: Array `(..., M, K)`.
+        x2: Array `(..., K, N)`.
+
+    Returns:
+        Array `(..., M, N)`.
+    """
+    x1, x2 = np.asarray(x1, "float64"), np.asarray(x2, "float64")
+    return -np.abs(x1[..., None] - x2[..., None, :, :]).sum(-2)

@@ -36,6 +36,22 @@ def fraction(value: Any, name: str) -> float:
     return value
 
 
+def positive_number(value: Any, name: str) -> float | None:
+    """Returns `value` if it is None or a positive number."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}.")
+    return float(value)
+
+
+def not_negative(value: Any, name: str) -> float:
+    """Returns `value` if it is a number from 0 on."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise ValueError(f"`{name}` must be a number from 0 on. Received: {name}={value!r}.")
+    return float(value)
+
+
 def one_of(value: Any, allowed: tuple[str, ...], name: str) -> str:
     """Returns `value` if it is one of the allowed strings."""
     if value not in allowed:

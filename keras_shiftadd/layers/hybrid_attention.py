@@ -1,35 +1,36 @@
 """HybridAttention."""
 
-import math
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_shiftadd import ops as shiftadd_ops
 from keras_shiftadd.layers import _arguments
-from keras_shiftadd.layers._adder_kernel import gradient_scale_argument
+from keras_shiftadd.layers._attention_axes import AttentionAxes
+from keras_shiftadd.layers._attention_base import AttentionBase, Shape
 from keras_shiftadd.layers._attention_masks import joined_mask
-from keras_shiftadd.layers._projections import make_normalization, make_projection, projections
-from keras_shiftadd.layers._shift_kernel import SHIFT_FORMS
+from keras_shiftadd.layers._binary_hash import HASHINGS
+from keras_shiftadd.layers._similarities import (
+    SIMILARITIES,
+    BinaryLinearAttention,
+    pair_scores,
+)
 
-SIMILARITIES = ("dot",)
-Shape = tuple[int | None, ...]
+Cache = tuple[Any, Any]
 
 
 @keras.saving.register_keras_serializable(package="keras_shiftadd")
-class HybridAttention(keras.layers.Layer):
-    """Multi-head attention with ordinary, shift or adder projections.
+class HybridAttention(AttentionBase):
+    """Multi-head attention with ordinary, shift or adder projections and three similarities.
 
-    Takes the place of `keras.layers.MultiHeadAttention` for inputs of rank 3. With
-    `projection="dense"` and the same weights it computes the same; there is no `attention_axes`,
-    `sliding_window`, `flash_attention` or `use_gate`.
+    Takes the place of `keras.layers.MultiHeadAttention`. With `projection="dense"`,
+    `similarity="dot"` and the same weights it computes the same; there is no `flash_attention`
+    and no `use_gate`.
 
     Behind each adder projection the layer has a `BatchNormalization` of its own, because
     distances are large negative numbers that neither a softmax nor the next layer can use: no
     other normalisation needs to follow. Masked positions take no part in its statistics. It holds
-    the bias of the projection, as its offset. Scores and weighted sums are products in every
-    case.
+    the bias of the projection, as its offset.
 
     The parts are Keras layers of their own: `layer.query_dense`, `key_dense`, `value_dense` and
     `output_dense`, and `layer.query_normalization` and so on, which are `None` where there is no
@@ -39,10 +40,14 @@ class HybridAttention(keras.layers.Layer):
         num_heads: Integer, number of heads.
         key_dim: Integer, size of a head for queries and keys.
         value_dim: Integer, size of a head for values; `None` is `key_dim`.
-        dropout: Number from 0 to below 1, share of the scores that training drops.
+        dropout: Number from 0 to below 1, share of the scores that training drops. With
+            `similarity="binary_linear"`, share of the mixed values.
         use_bias: Boolean, whether the projections add a bias.
         output_shape: Integer or tuple of integers, the axes of the output behind the tokens.
             `None` is the size of the query.
+        attention_axes: Integer or tuple of integers, axes along which attention goes. `None`: all
+            between batch and channels.
+        sliding_window: Integer: a query attends to keys nearer than this; `None`: to all.
         kernel_initializer: Initializer of the kernels. `None` takes the projection's own: Glorot
             uniform for `"dense"`; see `ShiftDense` and `AdderDense` for the others.
         bias_initializer: Initializer of the biases.
@@ -54,8 +59,21 @@ class HybridAttention(keras.layers.Layer):
         seed: Integer, seed of the dropout.
         projection: `"dense"`, `"shift"` or `"adder"`, for all four projections, or a dict with
             one of them for each of `"query"`, `"key"`, `"value"` and `"output"`.
-        similarity: How a query is compared with a key. `"dot"`: by their product, scaled by
-            `1 / sqrt(key_dim)`.
+        similarity: How a query is compared with a key. `"dot"`: by their product. `"laplacian"`:
+            by minus their L1 distance. Both are divided by `similarity_scale` and go through a
+            softmax. `"binary_linear"`: by their binary codes, without a softmax and in time
+            linear in the tokens; for self-attention. Query and key share a projection, and where
+            no key is given, it is the query.
+        similarity_scale: Positive number; `None` is the square root of `key_dim`.
+        hashing: Codes of `"binary_linear"`. `"vanilla"`: signs of the projected query or key.
+            `"kernel"`: signs of trained combinations of Gaussian similarities to trained anchors,
+            supervised by a loss.
+        hash_bits: Integer, bits of a code of `hashing="kernel"`.
+        num_anchors: Integer, anchors a head of `hashing="kernel"`.
+        hash_loss_weight: Number, weight of the loss that draws the similarity of codes to the one
+            of what they stand for.
+        value_kernel_size: Integer, window of the depthwise convolution of the values that
+            `"binary_linear"` adds; `None` for none.
         form: Form of shift kernels; see `ShiftDense`.
         weight_bits: Bits of shift kernels; see `ShiftDense`.
         max_exponent: Largest exponent of shift kernels; see `ShiftDense`.
@@ -66,7 +84,7 @@ class HybridAttention(keras.layers.Layer):
         **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Call arguments:
-        query: Tensor `(batch, targets, channels)`.
+        query: Tensor `(batch, targets, channels)`, or with more axes of positions.
         value: Tensor `(batch, sources, channels)`.
         key: Tensor `(batch, sources, channels)`; `None` is `value`.
         query_mask: Boolean tensor `(batch, targets)`, or `None`. This and the next two come from
@@ -79,13 +97,20 @@ class HybridAttention(keras.layers.Layer):
         return_attention_scores: Boolean, whether the scores are returned too.
         training: Boolean, whether scores are dropped and statistics of the batch are used.
         use_causal_mask: Boolean, whether a query attends to keys up to its own position only.
+        cache: Keys and values of earlier calls, as `make_cache` or such a call returned them, or
+            `None`. With it, the cache is returned last.
+        cache_update_index: Integer or integer tensor: the position of the first token of `query`
+            and `value`. Their keys and values are written into the cache from there on, and
+            later positions are not seen. `None`: the cache is used as it is, and `value` is not
+            looked at.
 
     Input shape:
-        Tensors `(batch, tokens, channels)`.
+        Tensors `(batch, tokens, channels)`, or `(batch, *sizes, channels)`.
 
     Output shape:
         Tensor `(batch, targets, channels)`, or `(batch, targets, *output_shape)`. With
-        `return_attention_scores=True` also a tensor `(batch, heads, targets, sources)`.
+        `return_attention_scores=True` also a tensor `(batch, heads, targets, sources)`, and with
+        a cache the cache.
 
     Raises:
         ValueError: If an argument is out of its range, or the inputs do not fit the layer.
@@ -99,8 +124,11 @@ class HybridAttention(keras.layers.Layer):
     Reference:
         - [Vaswani et al., 2017, Attention Is All You Need](https://arxiv.org/abs/1706.03762),
         section 3.2.
+        - [EcoTransformer, 2025](https://arxiv.org/abs/2507.20096), for `"laplacian"`.
         - [You et al., 2023, ShiftAddViT](https://arxiv.org/abs/2306.06446), for shift
-        projections.
+        projections and `"binary_linear"`.
+        - [Liu et al., 2022, EcoFormer](https://arxiv.org/abs/2209.09004), for
+        `hashing="kernel"`.
     """
 
     def __init__(
@@ -111,6 +139,8 @@ class HybridAttention(keras.layers.Layer):
         dropout: float = 0.0,
         use_bias: bool = True,
         output_shape: int | tuple[int, ...] | None = None,
+        attention_axes: int | tuple[int, ...] | None = None,
+        sliding_window: int | None = None,
         kernel_initializer: Any = None,
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
@@ -121,6 +151,12 @@ class HybridAttention(keras.layers.Layer):
         seed: int | None = None,
         projection: str | dict[str, str] = "dense",
         similarity: str = "dot",
+        similarity_scale: float | None = None,
+        hashing: str = "vanilla",
+        hash_bits: int = 16,
+        num_anchors: int = 20,
+        hash_loss_weight: float = 0.1,
+        value_kernel_size: int | None = 9,
         form: str = "quantized",
         weight_bits: int = 5,
         max_exponent: int = 0,
@@ -129,107 +165,116 @@ class HybridAttention(keras.layers.Layer):
         normalization_momentum: float = 0.99,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        self._shares_query = similarity == "binary_linear"
+        super().__init__(
+            num_heads=num_heads,
+            key_dim=key_dim,
+            value_dim=value_dim,
+            use_bias=use_bias,
+            output_shape=output_shape,
+            attention_axes=attention_axes,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            projection=projection,
+            form=form,
+            weight_bits=weight_bits,
+            max_exponent=max_exponent,
+            gradient=gradient,
+            gradient_scale=gradient_scale,
+            normalization_momentum=normalization_momentum,
+            **kwargs,
+        )
         self.supports_masking = True
-        self.num_heads = _arguments.positive(num_heads, "num_heads")
-        self.key_dim = _arguments.positive(key_dim, "key_dim")
-        self.value_dim = (
-            key_dim if value_dim is None else _arguments.positive(value_dim, "value_dim")
-        )
         self.dropout = _arguments.fraction(dropout, "dropout")
-        self.use_bias = use_bias
-        # Not `output_shape`: Keras reads that name of a layer in a functional model.
-        self._output_axes = _output_axes(output_shape)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        # Not `activity_regularizer`, which Keras would apply to the output of this layer.
-        self._projection_regularizer = keras.regularizers.get(activity_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.sliding_window = _positive_or_none(sliding_window, "sliding_window")
         self.seed = seed
-        self.projections = projections(projection)
-        self.projection = projection
         self.similarity = _arguments.one_of(similarity, SIMILARITIES, "similarity")
-        self.form = _arguments.one_of(form, SHIFT_FORMS, "form")
-        # Which exponents there are also checks both arguments.
-        if form == "sign_exponent":
-            shiftadd_ops.sign_exponent_exponents(weight_bits, max_exponent)
+        self.similarity_scale = _arguments.positive_number(similarity_scale, "similarity_scale")
+        self.hashing = _arguments.one_of(hashing, HASHINGS, "hashing")
+        self.hash_bits = _arguments.positive(hash_bits, "hash_bits")
+        self.num_anchors = _arguments.positive(num_anchors, "num_anchors")
+        self.hash_loss_weight = _arguments.not_negative(hash_loss_weight, "hash_loss_weight")
+        self.value_kernel_size = _positive_or_none(value_kernel_size, "value_kernel_size")
+        if similarity == "binary_linear":
+            if sliding_window is not None:
+                raise ValueError(
+                    "`sliding_window` needs the scores of pairs, which 'binary_linear' has not. "
+                    f"Received: sliding_window={sliding_window}. Use another similarity."
+                )
+            self._mixer = BinaryLinearAttention(
+                {
+                    "hashing": hashing,
+                    "bits": hash_bits,
+                    "num_anchors": num_anchors,
+                    "loss_weight": hash_loss_weight,
+                },
+                value_kernel_size,
+                trainable=self.trainable,
+                dtype=self.dtype_policy,
+                name="binary_linear",
+            )
         else:
-            shiftadd_ops.quantized_exponents(weight_bits, max_exponent)
-        self.weight_bits = weight_bits
-        self.max_exponent = max_exponent
-        self.gradient = _arguments.one_of(gradient, shiftadd_ops.ADDER_GRADIENTS, "gradient")
-        self.gradient_scale = gradient_scale_argument(gradient_scale)
-        self.normalization_momentum = _arguments.fraction(
-            normalization_momentum, "normalization_momentum"
-        )
-        self._add_projection("query", self.num_heads * self.key_dim)
-        self._add_projection("key", self.num_heads * self.key_dim)
-        self._add_projection("value", self.num_heads * self.value_dim)
-        self._softmax = keras.layers.Softmax(dtype=self.dtype_policy, name="softmax")
+            self._softmax = keras.layers.Softmax(dtype=self.dtype_policy, name="softmax")
         self._dropout = keras.layers.Dropout(
             self.dropout, seed=seed, dtype=self.dtype_policy, name="dropout"
         )
-
-    def _add_projection(self, place: str, units: int) -> None:
-        kind = self.projections[place]
-        shared = {
-            "use_bias": self.use_bias,
-            "kernel_initializer": self.kernel_initializer,
-            "bias_initializer": self.bias_initializer,
-            "kernel_regularizer": self.kernel_regularizer,
-            "bias_regularizer": self.bias_regularizer,
-            "activity_regularizer": self._projection_regularizer,
-            "kernel_constraint": self.kernel_constraint,
-            "bias_constraint": self.bias_constraint,
-            "trainable": self.trainable,
-            "dtype": self.dtype_policy,
-        }
-        shift = {
-            "form": self.form,
-            "weight_bits": self.weight_bits,
-            "max_exponent": self.max_exponent,
-        }
-        adder = {"gradient": self.gradient, "gradient_scale": self.gradient_scale}
-        dense = make_projection(kind, units, place, shared, shift, adder)
-        setattr(self, f"{place}_dense", dense)
-        normalization = make_normalization(kind, place, self.normalization_momentum, shared)
-        setattr(self, f"{place}_normalization", normalization)
 
     def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
         """Builds the projections."""
         key_shape = value_shape if key_shape is None else key_shape
         self._check_shapes(query_shape, value_shape, key_shape)
-        output_axes = self._output_axes or (_arguments.channels(query_shape, -1, self.name),)
-        self._add_projection("output", math.prod(output_axes))
-        heads = (*query_shape[:-1], self.num_heads * self.value_dim)
-        for place, shape in (
-            ("query", query_shape),
-            ("key", key_shape),
-            ("value", value_shape),
-            ("output", heads),
-        ):
-            dense = getattr(self, f"{place}_dense")
-            dense.build(shape)
-            normalization = getattr(self, f"{place}_normalization")
-            if normalization is not None:
-                normalization.build((*shape[:-1], dense.units))
+        self._build_projections(query_shape, value_shape, key_shape)
+        if self._shares_query:
+            self._mixer.build((query_shape[0], self.num_heads, None, self.key_dim))
         self.built = True
 
     def _check_shapes(self, query_shape: Shape, value_shape: Shape, key_shape: Shape) -> None:
-        for name, shape in (("query", query_shape), ("value", value_shape), ("key", key_shape)):
-            if len(shape) != 3:
-                raise ValueError(
-                    f"Inputs of layer '{self.name}' must have 3 axes: batch, tokens, channels. "
-                    f"Received: {name}_shape={tuple(shape)}. Reshape other axes into tokens."
-                )
-        if value_shape[1] != key_shape[1]:
+        super()._check_shapes(query_shape, value_shape, key_shape)
+        if self._shares_query and (
+            _differ(query_shape[1:-1], value_shape[1:-1]) or query_shape[-1] != key_shape[-1]
+        ):
             raise ValueError(
-                f"`value` and `key` of layer '{self.name}' must have as many tokens each. "
-                f"Received: value_shape={tuple(value_shape)}, key_shape={tuple(key_shape)}."
+                "similarity='binary_linear' is self-attention: `query`, `key` and `value` must "
+                f"have as many tokens each, and `query` and `key` as many channels. Received: "
+                f"query_shape={tuple(query_shape)}, value_shape={tuple(value_shape)}, "
+                f"key_shape={tuple(key_shape)}. Use 'dot' or 'laplacian' for other inputs."
             )
+
+    def make_cache(self, batch_size: int, length: int) -> Cache:
+        """Returns an empty cache for calls with `cache`.
+
+        Args:
+            batch_size: Integer, number of sequences.
+            length: Integer, the largest number of tokens that it will hold.
+
+        Returns:
+            Keys `(batch, heads, length, key_dim)` and values `(batch, heads, length, value_dim)`.
+        """
+        shape = (batch_size, self.num_heads, length)
+        return (
+            ops.zeros((*shape, self.key_dim), dtype=self.compute_dtype),
+            ops.zeros((*shape, self.value_dim), dtype=self.compute_dtype),
+        )
+
+    def cache_of(self, value: Any, key: Any = None) -> Cache:
+        """Returns the cache of a whole sequence, for calls without `cache_update_index`.
+
+        Args:
+            value: Tensor `(batch, sources, channels)`.
+            key: Tensor `(batch, sources, channels)`; `None` is `value`.
+
+        Returns:
+            Keys `(batch, heads, sources, key_dim)` and values `(batch, heads, sources, value_dim)`.
+        """
+        axes = self._axes(len(value.shape))
+        keys = self._project("key", value if key is None else key, None, False)
+        values = self._project("value", value, None, False)
+        return axes.split(keys, self.num_heads), axes.split(values, self.num_heads)
 
     def call(
         self,
@@ -243,40 +288,151 @@ class HybridAttention(keras.layers.Layer):
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
+        cache: Cache | None = None,
+        cache_update_index: Any = None,
     ) -> Any:
-        """Attends, and returns the output, or the output and the scores."""
-        mask = joined_mask(
-            query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
+        """Attends, and returns the output, then the scores and the cache if there are."""
+        self._check_call(
+            query,
+            attention_mask,
+            use_causal_mask,
+            cache,
+            cache_update_index,
+            (value_mask, key_mask),
         )
+        if self.similarity == "binary_linear":
+            # Keras gives a mask with each tensor; those of a tensor that is not given count not.
+            masks = query_mask, value_mask, None if key is None else key_mask
+            return self._mix_codes(
+                query, value, key, masks, return_attention_scores, training, use_causal_mask
+            )
         # Keras finds no mask of a key that was not given.
         key, key_mask = (value, value_mask) if key is None else (key, key_mask)
-        queries = self._split(self._project("query", query, query_mask, training))
-        keys = self._split(self._project("key", key, key_mask, training))
-        values = self._split(self._project("value", value, value_mask, training))
-        scores = self._softmax(self._similarities(queries, keys), mask=mask)
+        axes = self._axes(len(query.shape))
+        shape = ops.shape(query)
+        queries = axes.split(self._project("query", query, query_mask, training), self.num_heads)
+        if cache is not None and cache_update_index is None:
+            keys, values = cache
+        else:
+            keys = axes.split(self._project("key", key, key_mask, training), self.num_heads)
+            values = axes.split(self._project("value", value, value_mask, training), self.num_heads)
+        first, written = 0, None
+        if cache is not None and cache_update_index is not None:
+            first = ops.cast(cache_update_index, "int32")
+            written = first + ops.shape(values)[-2]
+            keys, values = cache = tuple(
+                ops.slice_update(old, (0, 0, first, 0), ops.cast(new, old.dtype))
+                for old, new in zip(cache, (keys, values), strict=True)
+            )
+        mask = joined_mask(
+            axes,
+            ops.shape(queries)[-2],
+            ops.shape(keys)[-2],
+            query_mask,
+            value_mask,
+            key_mask,
+            attention_mask,
+            use_causal_mask,
+            self.sliding_window,
+            first,
+            written,
+        )
+        scale = self.similarity_scale or self.key_dim**0.5
+        scores = pair_scores(self.similarity, queries, keys, scale)
+        scores = self._softmax(scores, mask=mask)
         kept = self._dropout(scores, training=training) if self.dropout else scores
-        outputs = ops.transpose(ops.matmul(kept, values), (0, 2, 1, 3))
-        outputs = _with_last_axes(outputs, (self.num_heads * self.value_dim,))
-        outputs = self._project("output", outputs, query_mask, training)
+        outputs = self._join(axes, ops.matmul(kept, values), shape, query_mask, training)
+        if not return_attention_scores:
+            return outputs if cache is None else (outputs, cache)
+        if len(axes.attended) != 1:
+            scores = ops.reshape(scores, axes.score_shape(shape, ops.shape(value), self.num_heads))
+        return (outputs, scores) if cache is None else (outputs, scores, cache)
+
+    def _join(self, axes: AttentionAxes, mixed: Any, shape: Any, mask: Any, training: Any) -> Any:
+        """The output of the layer, from the mixed values of the heads."""
+        outputs = self._project("output", axes.join(mixed, shape), mask, training)
         if self._output_axes is not None and len(self._output_axes) != 1:
-            outputs = _with_last_axes(outputs, self._output_axes)
-        return (outputs, scores) if return_attention_scores else outputs
+            outputs = ops.reshape(outputs, (*shape[:-1], *self._output_axes))
+        return outputs
 
-    def _project(self, place: str, inputs: Any, mask: Any, training: bool | None) -> Any:
-        dense = getattr(self, f"{place}_dense")
-        normalization = getattr(self, f"{place}_normalization")
-        if normalization is None:
-            return dense(inputs)
-        return normalization(dense(inputs, training=training), training=training, mask=mask)
+    def _mix_codes(
+        self,
+        query: Any,
+        value: Any,
+        key: Any,
+        masks: tuple[Any, Any, Any],
+        with_scores: bool,
+        training: bool | None,
+        causal: bool,
+    ) -> Any:
+        """The call of `"binary_linear"`."""
+        query_mask, value_mask, key_mask = masks
+        axes = self._axes(len(query.shape))
+        shape = ops.shape(query)
+        queries = axes.split(self._project("query", query, query_mask, training), self.num_heads)
+        keys = None
+        if key is not None:
+            keys = axes.split(self._project("query", key, key_mask, training), self.num_heads)
+        values = axes.split(self._project("value", value, value_mask, training), self.num_heads)
+        counted = None
+        for mask in (value_mask, key_mask):
+            if mask is not None:
+                mask = axes.positions(mask)[..., None, :]
+                counted = mask if counted is None else ops.logical_and(counted, mask)
+        mixed, scores = self._mixer(
+            queries,
+            keys=keys,
+            values=values,
+            mask=counted,
+            causal=causal,
+            with_scores=with_scores,
+            training=training,
+        )
+        mixed = self._dropout(mixed, training=training) if self.dropout else mixed
+        outputs = self._join(axes, mixed, shape, query_mask, training)
+        if not with_scores:
+            return outputs
+        if len(axes.attended) != 1:
+            scores = ops.reshape(scores, axes.score_shape(shape, shape, self.num_heads))
+        return outputs, scores
 
-    def _split(self, inputs: Any) -> Any:
-        """The heads of a projection: `(batch, heads, tokens, size of a head)`."""
-        size = inputs.shape[-1] // self.num_heads
-        return ops.transpose(_with_last_axes(inputs, (self.num_heads, size)), (0, 2, 1, 3))
-
-    def _similarities(self, queries: Any, keys: Any) -> Any:
-        """How well each query fits each key: `(batch, heads, targets, sources)`."""
-        return ops.matmul(queries * self.key_dim**-0.5, ops.transpose(keys, (0, 1, 3, 2)))
+    def _check_call(
+        self,
+        query: Any,
+        attention_mask: Any,
+        causal: bool,
+        cache: Any,
+        index: Any,
+        key_masks: tuple[Any, ...] = (),
+    ) -> None:
+        one_axis = len(self._axes(len(query.shape)).attended) == 1
+        if (causal or self.sliding_window is not None) and not one_axis:
+            raise ValueError(
+                "A causal mask or a sliding window needs the order of tokens along one axis. "
+                f"Received: inputs of layer '{self.name}' with attention along several axes."
+            )
+        if cache is not None and len(query.shape) != 3:
+            raise ValueError(
+                "A cache needs inputs with 3 axes: batch, tokens, channels. "
+                f"Received: query.shape={query.shape}."
+            )
+        if cache is None and index is not None:
+            raise ValueError(
+                "`cache_update_index` needs a cache. Received: cache_update_index without `cache`."
+                " Pass cache=layer.make_cache(batch_size, length)."
+            )
+        if index is not None and any(mask is not None for mask in key_masks):
+            raise ValueError(
+                "With `cache_update_index` a mask must say which tokens of the cache count. "
+                "Received: `value_mask` or `key_mask`, of the new tokens. Pass an "
+                "`attention_mask` (batch, targets, length of the cache)."
+            )
+        if self._shares_query and (attention_mask is not None or cache is not None):
+            raise ValueError(
+                "similarity='binary_linear' computes no scores of pairs: it has neither "
+                "`attention_mask` nor `cache`. Use masks of query and value, or "
+                "`use_causal_mask`; or another similarity."
+            )
 
     def compute_output_shape(
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
@@ -299,62 +455,48 @@ class HybridAttention(keras.layers.Layer):
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
+        cache: Cache | None = None,
+        cache_update_index: Any = None,
     ) -> Any:
         """Returns symbolic outputs for symbolic inputs."""
+        self._check_call(query, attention_mask, use_causal_mask, cache, cache_update_index)
         shape = self.compute_output_shape(
             query.shape, value.shape, None if key is None else key.shape
         )
-        outputs = keras.KerasTensor(shape, dtype=self.compute_dtype)
-        if not return_attention_scores:
-            return outputs
-        shape = (query.shape[0], self.num_heads, query.shape[1], value.shape[1])
-        return outputs, keras.KerasTensor(shape, dtype=self.compute_dtype)
+        results = [keras.KerasTensor(shape, dtype=self.compute_dtype)]
+        if return_attention_scores:
+            shape = self._axes(len(query.shape)).score_shape(
+                query.shape, value.shape, self.num_heads
+            )
+            if cache is not None:
+                shape = (*shape[:-1], cache[0].shape[-2])
+            results.append(keras.KerasTensor(shape, dtype=self.compute_dtype))
+        if cache is not None:
+            results.append(tuple(keras.KerasTensor(part.shape, dtype=part.dtype) for part in cache))
+        return results[0] if len(results) == 1 else tuple(results)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of this layer, as plain Python objects."""
         return {
             **super().get_config(),
-            "num_heads": self.num_heads,
-            "key_dim": self.key_dim,
-            "value_dim": self.value_dim,
             "dropout": self.dropout,
-            "use_bias": self.use_bias,
-            "output_shape": self._output_axes,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": keras.regularizers.serialize(self._projection_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+            "sliding_window": self.sliding_window,
             "seed": self.seed,
-            "projection": self.projection,
             "similarity": self.similarity,
-            "form": self.form,
-            "weight_bits": self.weight_bits,
-            "max_exponent": self.max_exponent,
-            "gradient": self.gradient,
-            "gradient_scale": self.gradient_scale,
-            "normalization_momentum": self.normalization_momentum,
+            "similarity_scale": self.similarity_scale,
+            "hashing": self.hashing,
+            "hash_bits": self.hash_bits,
+            "num_anchors": self.num_anchors,
+            "hash_loss_weight": self.hash_loss_weight,
+            "value_kernel_size": self.value_kernel_size,
         }
 
 
-def _output_axes(value: Any) -> tuple[int, ...] | None:
-    if value is None:
-        return None
-    axes = (value,) if isinstance(value, int) else value
-    if not isinstance(axes, tuple | list) or not axes:
-        raise ValueError(
-            "`output_shape` must be None, a positive integer or a tuple of positive integers. "
-            f"Received: output_shape={value!r}."
-        )
-    return tuple(_arguments.positive(axis, "output_shape") for axis in axes)
+def _positive_or_none(value: Any, name: str) -> int | None:
+    return None if value is None else _arguments.positive(value, name)
 
 
-def _with_last_axes(inputs: Any, axes: tuple[int, ...]) -> Any:
-    """Reshapes `(batch, tokens, ...)` to `(batch, tokens, *axes)`."""
-    # At most one of batch and tokens is -1: one of them may be unknown while a graph is drawn.
-    batch, tokens = -1, inputs.shape[1]
-    if tokens is None:
-        batch, tokens = ops.shape(inputs)[0], -1
-    return ops.reshape(inputs, (batch, tokens, *axes))
+def _differ(first: Shape, second: Shape) -> bool:
+    return len(first) != len(second) or any(
+        a is not None and b is not None and a != b for a, b in zip(first, second, strict=True)
+    )

@@ -118,3 +118,55 @@ def test_gated_attention_is_named_as_not_counted():
     counts = count_operations(keras.Model(inputs, layer(inputs, inputs)))
     assert not counts.rows[0].counted
     assert "use_gate" in counts.not_counted[0].reason
+
+
+def test_distances_are_adder_steps():
+    row = row_of(self_attention(ksa.layers.HybridAttention(HEADS, SIZE, similarity="laplacian")))
+    scores = HEADS * TOKENS * TOKENS
+    assert row.operator == "conv+adder"
+    assert row.operations == Operations(
+        multiply=PROJECTIONS + scores * SIZE + scores,
+        add=PROJECTIONS + 3 * scores * SIZE + BIASES,
+    )
+    ordinary = row_of(self_attention(layers.MultiHeadAttention(HEADS, SIZE, **ONES)))
+    twin = row.multiplicative_twin().operations
+    assert twin.multiply == ordinary.operations.multiply - SCALE + scores
+
+
+@pytest.mark.parametrize("hashing", ["vanilla", "kernel"])
+def test_codes_are_summed_without_products(hashing):
+    layer = ksa.layers.HybridAttention(
+        HEADS, SIZE, similarity="binary_linear", hashing=hashing, hash_bits=3, num_anchors=5
+    )
+    model = self_attention(layer)
+    row = row_of(model)
+    assert row.parameters == model.count_params()
+    bits = 3 if hashing == "kernel" else SIZE
+    hashed = HEADS * TOKENS * 5 * (SIZE + bits) if hashing == "kernel" else 0
+    multiply = PROJECTIONS // 4 * 3 + hashed + 9 * TOKENS * UNITS  # the convolution of values
+    context = TOKENS * UNITS
+    assert row.operations.multiply == multiply + 5 * context
+    sums = 2 * TOKENS * HEADS * bits * SIZE
+    biases = TOKENS * (2 * UNITS + CHANNELS)
+    assert row.operations.add == multiply + sums + biases + 4 * context
+    assert row.operations.shift == context
+
+
+def test_codes_of_a_key_are_counted_too():
+    inputs = keras.Input((TOKENS, CHANNELS))
+    arguments = {"similarity": "binary_linear", "use_bias": False}
+    one, two = (ksa.layers.HybridAttention(HEADS, SIZE, **arguments) for _ in range(2))
+    alone = row_of(keras.Model(inputs, one(inputs, inputs)))
+    both = row_of(keras.Model(inputs, two(inputs, inputs, inputs)))
+    more = both.operations.multiply - alone.operations.multiply
+    assert more == PROJECTIONS // 4 + 2 * TOKENS * UNITS
+    assert both.parameters == alone.parameters
+
+
+def test_binary_linear_attention_grows_linearly():
+    def operations(tokens):
+        inputs = keras.Input((tokens, CHANNELS))
+        layer = ksa.layers.HybridAttention(HEADS, SIZE, similarity="binary_linear")
+        return row_of(keras.Model(inputs, layer(inputs, inputs))).operations
+
+    assert operations(60) == 10 * operations(6)

@@ -87,7 +87,7 @@ def test_dense_projections_equal_keras_attention(tensors, arguments):
     # With the scores: without them Keras cannot attend to values of a size of their own on JAX.
     calls = {"return_attention_scores": True}
     for own, wanted in zip(ours(**tensors, **calls), theirs(**tensors, **calls), strict=True):
-        np.testing.assert_allclose(numpy_of(own), numpy_of(wanted), atol=1e-5)
+        np.testing.assert_allclose(numpy_of(own), numpy_of(wanted), atol=1e-6)
 
 
 @pytest.mark.parametrize("axes", [(4, 5, 6), (1, 5, 6), (5, 6), (4, 2, 5, 6)])
@@ -97,7 +97,38 @@ def test_masks_of_any_rank_equal_those_of_keras(tensors, rng, axes):
     mask[..., 0] = True  # what a query without any key gets is not defined in Keras
     calls = {"attention_mask": mask, "return_attention_scores": True, "use_causal_mask": True}
     for own, wanted in zip(ours(**tensors, **calls), theirs(**tensors, **calls), strict=True):
-        np.testing.assert_allclose(numpy_of(own), numpy_of(wanted), atol=1e-5)
+        np.testing.assert_allclose(numpy_of(own), numpy_of(wanted), atol=1e-6)
+
+
+@pytest.mark.parametrize("attended", [None, 1, (2,), (-2,), (2, 1)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_along_some_axes_equals_that_of_keras(rng, attended, masked):
+    sizes = {"query": (2, 3, 4, 6), "value": (2, 3, 4, 4)}
+    if attended == 1:
+        sizes["value"] = (2, 5, 4, 4)
+    tensors = {name: rng.normal(size=size).astype("float32") for name, size in sizes.items()}
+    arguments = {"num_heads": 2, "key_dim": 3, "attention_axes": attended}
+    tensors["key"] = tensors["value"]
+    theirs, ours = like_keras(arguments, tensors)
+    calls = {"return_attention_scores": True}
+    if masked:
+        rank = 1 if attended in (1, (2,), (-2,)) else 2
+        order = {None: (1, 2), 1: (1,), (2,): (2,), (-2,): (2,), (2, 1): (2, 1)}[attended]
+        assert len(order) == rank
+        pairs = (*(sizes["query"][i] for i in order), *(sizes["value"][i] for i in order))
+        mask = rng.random((2, *pairs)) < 0.6
+        mask[(..., *(0,) * rank)] = True
+        calls["attention_mask"] = mask if rank == 2 else mask[:, None]
+    for own, wanted in zip(ours(**tensors, **calls), theirs(**tensors, **calls), strict=True):
+        np.testing.assert_allclose(numpy_of(own), numpy_of(wanted), atol=1e-6)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_sliding_window_equals_that_of_keras(x, causal):
+    arguments = {"num_heads": 2, "key_dim": 3, "sliding_window": 2}
+    theirs, ours = like_keras(arguments, {"query": x, "value": x, "key": x})
+    own, wanted = (numpy_of(layer(x, x, use_causal_mask=causal)) for layer in (ours, theirs))
+    np.testing.assert_allclose(own, wanted, atol=1e-6)
 
 
 def test_the_key_is_the_value_where_none_is_given(tensors):
@@ -308,6 +339,15 @@ def test_all_arguments_survive_serialization():
         bias_constraint="non_neg",
         seed=7,
         projection={"query": "shift", "key": "shift", "value": "adder", "output": "dense"},
+        attention_axes=(1,),
+        sliding_window=3,
+        similarity="laplacian",
+        similarity_scale=2.0,
+        hashing="kernel",
+        hash_bits=8,
+        num_anchors=10,
+        hash_loss_weight=0.5,
+        value_kernel_size=None,
         weight_bits=4,
         max_exponent=-1,
         gradient="sign",
@@ -321,12 +361,9 @@ def test_all_arguments_survive_serialization():
     assert again == config
     inner = config["config"]
     defaults = L.HybridAttention(1, 1, name="default").get_config()
-    # `form` has another value only without a constraint, and `similarity` has one value.
-    assert {name for name in defaults if inner[name] == defaults[name]} <= {
-        "trainable",
-        "form",
-        "similarity",
-    }
+    # `form` has another value only without a constraint.
+    unchanged = {name for name in defaults if inner[name] == defaults[name]}
+    assert unchanged <= {"trainable", "form"}
 
 
 def test_a_saved_model_with_two_inputs_predicts_the_same(tmp_path, tensors):
@@ -460,6 +497,14 @@ def test_adder_attention_learns(rng):
         ({"projection": "conv"}, "`projection` must be one of"),
         ({"projection": {"query": "shift"}}, "must name the projection at each of"),
         ({"projection": dict.fromkeys(PLACES, "conv")}, "`projection` must be one of"),
+        ({"attention_axes": (1, 1)}, "`attention_axes` must be"),
+        ({"sliding_window": 0}, "`sliding_window` must be a positive integer"),
+        ({"similarity_scale": 0}, "`similarity_scale` must be a positive number"),
+        ({"hashing": "random"}, "`hashing` must be one of"),
+        ({"hash_bits": 0}, "`hash_bits` must be"),
+        ({"num_anchors": 0}, "`num_anchors` must be"),
+        ({"hash_loss_weight": -1}, "`hash_loss_weight` must be"),
+        ({"value_kernel_size": 0}, "`value_kernel_size` must be"),
         ({"similarity": "cosine"}, "`similarity` must be one of"),
         ({"form": "ternary"}, "`form` must be one of"),
         ({"weight_bits": 9}, "`weight_bits` must be from 2 to 8"),
@@ -473,9 +518,21 @@ def test_a_bad_argument_is_named(arguments, message):
         L.HybridAttention(**{"num_heads": 2, "key_dim": 3, **arguments})
 
 
-def test_inputs_of_another_rank_are_refused():
-    with pytest.raises(ValueError, match=r"must have 3 axes.*query_shape=\(2, 4, 4, 3\)"):
+def test_inputs_of_different_ranks_are_refused():
+    with pytest.raises(ValueError, match=r"as many axes each.*query_shape=\(2, 4, 4, 3\)"):
         L.HybridAttention(2, 3)(np.zeros((2, 4, 4, 3)), np.zeros((2, 4, 3)))
+
+
+def test_inputs_without_tokens_are_refused():
+    with pytest.raises(ValueError, match="must have 3 axes or more"):
+        L.HybridAttention(2, 3)(np.zeros((2, 3)), np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("axes", [0, 3, (1, -1)])
+def test_an_attended_axis_lies_between_batch_and_channels(axes):
+    x = np.zeros((2, 4, 5, 3))
+    with pytest.raises(ValueError, match="must lie between batch and channels"):
+        L.HybridAttention(2, 3, attention_axes=axes)(x, x)
 
 
 def test_a_key_with_other_tokens_than_the_value_is_refused():

@@ -1,0 +1,200 @@
+"""What attention layers do with their projections: make, build, apply, describe."""
+
+import math
+from typing import Any
+
+import keras
+
+from keras_shiftadd import ops as shiftadd_ops
+from keras_shiftadd.layers import _arguments
+from keras_shiftadd.layers._adder_kernel import gradient_scale_argument
+from keras_shiftadd.layers._attention_axes import AttentionAxes, attention_axes_argument
+from keras_shiftadd.layers._projections import make_normalization, make_projection, projections
+from keras_shiftadd.layers._shift_kernel import SHIFT_FORMS
+
+Shape = tuple[int | None, ...]
+
+
+class AttentionBase(keras.layers.Layer):
+    """Base of attention layers: four projections, of which the key's may be the query's.
+
+    The arguments are those of `HybridAttention` that concern projections and shapes.
+    """
+
+    _shares_query = False
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None,
+        use_bias: bool,
+        output_shape: int | tuple[int, ...] | None,
+        attention_axes: int | tuple[int, ...] | None,
+        kernel_initializer: Any,
+        bias_initializer: Any,
+        kernel_regularizer: Any,
+        bias_regularizer: Any,
+        activity_regularizer: Any,
+        kernel_constraint: Any,
+        bias_constraint: Any,
+        projection: str | dict[str, str],
+        form: str,
+        weight_bits: int,
+        max_exponent: int,
+        gradient: str,
+        gradient_scale: float | None,
+        normalization_momentum: float,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = _arguments.positive(num_heads, "num_heads")
+        self.key_dim = _arguments.positive(key_dim, "key_dim")
+        self.value_dim = (
+            key_dim if value_dim is None else _arguments.positive(value_dim, "value_dim")
+        )
+        self.use_bias = use_bias
+        # Not `output_shape`: Keras reads that name of a layer in a functional model.
+        self._output_axes = _output_axes(output_shape)
+        self.attention_axes = attention_axes_argument(attention_axes)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        # Not `activity_regularizer`, which Keras would apply to the output of this layer.
+        self._projection_regularizer = keras.regularizers.get(activity_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.projections = projections(projection)
+        self.projection = projection
+        self.form = _arguments.one_of(form, SHIFT_FORMS, "form")
+        # Which exponents there are also checks both arguments.
+        if form == "sign_exponent":
+            shiftadd_ops.sign_exponent_exponents(weight_bits, max_exponent)
+        else:
+            shiftadd_ops.quantized_exponents(weight_bits, max_exponent)
+        self.weight_bits = weight_bits
+        self.max_exponent = max_exponent
+        self.gradient = _arguments.one_of(gradient, shiftadd_ops.ADDER_GRADIENTS, "gradient")
+        self.gradient_scale = gradient_scale_argument(gradient_scale)
+        self.normalization_momentum = _arguments.fraction(
+            normalization_momentum, "normalization_momentum"
+        )
+        self._add_projection("query", self.num_heads * self.key_dim)
+        if self._shares_query:
+            self.key_dense = self.key_normalization = None
+        else:
+            self._add_projection("key", self.num_heads * self.key_dim)
+        self._add_projection("value", self.num_heads * self.value_dim)
+
+    def _add_projection(self, place: str, units: int) -> None:
+        kind = self.projections[place]
+        shared = {
+            "use_bias": self.use_bias,
+            "kernel_initializer": self.kernel_initializer,
+            "bias_initializer": self.bias_initializer,
+            "kernel_regularizer": self.kernel_regularizer,
+            "bias_regularizer": self.bias_regularizer,
+            "activity_regularizer": self._projection_regularizer,
+            "kernel_constraint": self.kernel_constraint,
+            "bias_constraint": self.bias_constraint,
+            "trainable": self.trainable,
+            "dtype": self.dtype_policy,
+        }
+        shift = {
+            "form": self.form,
+            "weight_bits": self.weight_bits,
+            "max_exponent": self.max_exponent,
+        }
+        adder = {"gradient": self.gradient, "gradient_scale": self.gradient_scale}
+        dense = make_projection(kind, units, place, shared, shift, adder)
+        setattr(self, f"{place}_dense", dense)
+        normalization = make_normalization(kind, place, self.normalization_momentum, shared)
+        setattr(self, f"{place}_normalization", normalization)
+
+    def _build_projections(self, query_shape: Shape, value_shape: Shape, key_shape: Shape) -> None:
+        output_axes = self._output_axes or (_arguments.channels(query_shape, -1, self.name),)
+        self._add_projection("output", math.prod(output_axes))
+        heads = (*query_shape[:-1], self.num_heads * self.value_dim)
+        shapes = {"query": query_shape, "key": key_shape, "value": value_shape, "output": heads}
+        for place, shape in shapes.items():
+            dense = getattr(self, f"{place}_dense")
+            if dense is None:
+                continue
+            dense.build(shape)
+            normalization = getattr(self, f"{place}_normalization")
+            if normalization is not None:
+                normalization.build((*shape[:-1], dense.units))
+
+    def _axes(self, rank: int) -> AttentionAxes:
+        return AttentionAxes.of(self.attention_axes, rank, self.name)
+
+    def _check_shapes(self, query_shape: Shape, value_shape: Shape, key_shape: Shape) -> None:
+        ranks = {len(query_shape), len(value_shape), len(key_shape)}
+        axes = self._axes(len(query_shape))
+        if len(ranks) != 1 or any(
+            a is not None and b is not None and a != b
+            for other in (value_shape, key_shape)
+            for a, b in zip(
+                axes.sizes(query_shape, axes.free), axes.sizes(other, axes.free), strict=True
+            )
+        ):
+            raise ValueError(
+                f"`query`, `value` and `key` of layer '{self.name}' must have as many axes each, "
+                "of equal size where attention does not go along them. "
+                f"Received: query_shape={tuple(query_shape)}, value_shape={tuple(value_shape)}, "
+                f"key_shape={tuple(key_shape)}."
+            )
+        if any(
+            a is not None and b is not None and a != b
+            for a, b in zip(value_shape[1:-1], key_shape[1:-1], strict=True)
+        ):
+            raise ValueError(
+                f"`value` and `key` of layer '{self.name}' must have as many tokens each. "
+                f"Received: value_shape={tuple(value_shape)}, key_shape={tuple(key_shape)}."
+            )
+
+    def _project(self, place: str, inputs: Any, mask: Any, training: bool | None) -> Any:
+        dense = getattr(self, f"{place}_dense")
+        normalization = getattr(self, f"{place}_normalization")
+        if normalization is None:
+            return dense(inputs)
+        return normalization(dense(inputs, training=training), training=training, mask=mask)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of this layer, as plain Python objects."""
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "key_dim": self.key_dim,
+            "value_dim": self.value_dim,
+            "use_bias": self.use_bias,
+            "output_shape": self._output_axes,
+            "attention_axes": self.attention_axes,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": keras.regularizers.serialize(self._projection_regularizer),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+            "projection": self.projection,
+            "form": self.form,
+            "weight_bits": self.weight_bits,
+            "max_exponent": self.max_exponent,
+            "gradient": self.gradient,
+            "gradient_scale": self.gradient_scale,
+            "normalization_momentum": self.normalization_momentum,
+        }
+
+
+def _output_axes(value: Any) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    axes = (value,) if isinstance(value, int) else value
+    if not isinstance(axes, tuple | list) or not axes:
+        raise ValueError(
+            "`output_shape` must be None, a positive integer or a tuple of positive integers. "
+            f"Received: output_shape={value!r}."
+        )
+    return tuple(_arguments.positive(axis, "output_shape") for axis in axes)

@@ -10,6 +10,7 @@ from keras_shiftadd.cost import (
     _rules_elementwise,
     _rules_linear,
     _rules_shiftadd,
+    _rules_transformer,
 )
 from keras_shiftadd.cost._trace import Call
 from keras_shiftadd.cost._work import CannotCount, Work
@@ -36,6 +37,7 @@ _LAYER_RULES: dict[type, Rule] = {
     **_rules_elementwise.RULES,
     **_rules_linear.RULES,
     **_rules_shiftadd.RULES,
+    **_rules_transformer.RULES,
     keras.layers.TimeDistributed: _time_distributed,
 }
 

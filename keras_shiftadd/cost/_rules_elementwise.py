@@ -177,7 +177,7 @@ OPERATION_RULES: dict[str, Any] = {
         _moves,
     ),
     **dict.fromkeys(("Add", "Subtract", "Maximum", "Minimum"), _each(add=1, output=Output.MERGE)),
-    **dict.fromkeys(("Negative", "Absolute", "Relu"), _each(add=1)),
+    **dict.fromkeys(("Negative", "Absolute", "NotEqual", "Relu"), _each(add=1)),
     "Multiply": _each(multiply=1, output=Output.MERGE),
     "Square": _each(multiply=1),
     "Relu6": _each(add=2),

@@ -85,6 +85,8 @@ def _missing(model: keras.Model, inner: bool) -> list[keras.layers.Layer]:
             consumers.setdefault(id(tensor), []).append(layer)
     for layer in layers:
         ends_in_adder = getattr(layer, "operator", None) in ("adder", "shift_adder")
+        # Layers made of layers normalise behind the adders that they hold.
+        ends_in_adder = ends_in_adder and not getattr(layer, "normalizes_itself", False)
         if ends_in_adder and _reaches_weights(layer, consumers, outputs, inner):
             found.append(layer)
     return found

@@ -1,9 +1,9 @@
 """Keras 3 layers without multiplications, and the way from them to a microcontroller.
 
-Importing this package registers its layers with Keras, so that `keras.saving.load_model` finds
-them. The other rooms (`callbacks`, `compression`, `cost`, `custom_ops`, `export`, `models`,
-`testing`, `tuners`) are imported when they are first used: they bring dependencies that a model
-does not need.
+Importing this package registers its layers and models with Keras, so that
+`keras.saving.load_model` finds them. The other rooms (`callbacks`, `compression`, `cost`,
+`custom_ops`, `export`, `testing`, `tuners`) are imported when they are first used: they bring
+dependencies that a model does not need.
 
 Example:
 
@@ -28,7 +28,7 @@ ksa.summary(model)
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from keras_shiftadd import layers, ops
+from keras_shiftadd import layers, models, ops
 from keras_shiftadd._version import __version__
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
         cost,
         custom_ops,
         export,
-        models,
         testing,
         tuners,
     )
@@ -68,7 +67,6 @@ _LAZY_ROOMS = (
     "cost",
     "custom_ops",
     "export",
-    "models",
     "testing",
     "tuners",
 )

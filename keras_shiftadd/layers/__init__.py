@@ -9,12 +9,12 @@ from keras_shiftadd.layers.adder_depthwise_conv2d import AdderDepthwiseConv2D
 from keras_shiftadd.layers.fake_quantization import FakeQuantization
 from keras_shiftadd.layers.hybrid_attention import HybridAttention
 from keras_shiftadd.layers.hybrid_conv2d import HybridConv2D
-from keras_shiftadd.layers.power_activation import PowerActivation
 from keras_shiftadd.layers.hybrid_decoder_block import HybridDecoderBlock
 from keras_shiftadd.layers.hybrid_encoder_block import HybridEncoderBlock
 from keras_shiftadd.layers.hybrid_feed_forward import HybridFeedForward
 from keras_shiftadd.layers.hybrid_lightweight_conv1d import HybridLightweightConv1D
 from keras_shiftadd.layers.mixture_of_primitives import MixtureOfPrimitives
+from keras_shiftadd.layers.power_activation import PowerActivation
 from keras_shiftadd.layers.shift_adder_conv2d import ShiftAdderConv2D
 from keras_shiftadd.layers.shift_conv1d import ShiftConv1D
 from keras_shiftadd.layers.shift_conv2d import ShiftConv2D
@@ -34,8 +34,8 @@ __all__ = [
     "HybridFeedForward",
     "HybridLightweightConv1D",
     "MissingNormalizationWarning",
-    "PowerActivation",
     "MixtureOfPrimitives",
+    "PowerActivation",
     "ShiftAdderConv2D",
     "ShiftConv1D",
     "ShiftConv2D",

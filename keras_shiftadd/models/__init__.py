@@ -1,7 +1,9 @@
-"""Ready networks whose blocks are conv, shift, adder or shift-adder."""
+"""Ready networks whose blocks are conv, shift, adder or shift-adder, and transformers."""
 
 from keras_shiftadd.models._named_weights import list_weights
 from keras_shiftadd.models.dscnn import DSCNN
+from keras_shiftadd.models.hybrid_transformer import HybridTransformer
+from keras_shiftadd.models.hybrid_vit import HybridViT
 from keras_shiftadd.models.mcunet import MCUNet
 from keras_shiftadd.models.mobilenet_v2 import MobileNetV2
 from keras_shiftadd.models.mobilenet_v2_tiny import MobileNetV2Tiny
@@ -14,6 +16,8 @@ from keras_shiftadd.models.weights_files import load_network, save_weights
 
 __all__ = [
     "DSCNN",
+    "HybridTransformer",
+    "HybridViT",
     "MCUNet",
     "MobileNetV2",
     "MobileNetV2Tiny",

@@ -1,4 +1,4 @@
-# make demo   train a hybrid network on smartwatch gestures and export it as an int8 .tflite
+# make demo   train a hybrid network on smartwatch gestures, export it as an int8 .tflite and as C
 # make test   ruff, mypy, and the whole test suite once per backend
 # Everything is installed into .venv; nothing else on the machine is touched. The kernels are
 # compiled after that, when the frameworks that they are bound to are there; what is up to date

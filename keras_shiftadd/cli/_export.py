@@ -15,7 +15,7 @@ def add_command(commands: Any) -> None:
         _run,
         summary="turn a model into an int8 file, or C source, for microcontrollers",
         description=(
-            "Turn a saved model into a .tflite file of int8 arithmetic and builtin operators, and\n"
+            "Turn a saved model into a .tflite file of int8 arithmetic, and\n"
             "report its size and how well it agrees with the float model; or into a folder of C\n"
             "source, and report the memory that it takes on a processor."
         ),
@@ -39,6 +39,12 @@ def add_command(commands: Any) -> None:
         metavar="FILE",
         help="some hundred typical inputs, from which the ranges of all values are measured: a "
         ".npy file, or a .npz file with an array 'x' (or a single array); needed for .keras files",
+    )
+    parser.add_argument(
+        "--kernels",
+        choices=("builtin", "custom"),
+        help="for .tflite: whether shift and adder layers are made of builtin operators, which "
+        "every runtime has (default), or are operators that shift and subtract",
     )
     parser.add_argument(
         "--target", metavar="NAME", help="for C: the processor, such as cortex-m4 or rv32i"
@@ -82,7 +88,7 @@ def _run(options: argparse.Namespace) -> int:
     return _to_c(options, calibration) if options.to == "c" else _to_tflite(options, calibration)
 
 
-_OF_TFLITE = ("labels", "evaluation")
+_OF_TFLITE = ("kernels", "labels", "evaluation")
 _OF_C = ("target", "ram_budget", "flash_budget")
 
 
@@ -98,7 +104,15 @@ def _to_tflite(options: argparse.Namespace, calibration: Any) -> int:
     from keras_shiftadd.saving import load_model
 
     model = load_model(options.model, compile=False)
-    print(to_tflite(model, output, calibration, labels=labels, evaluation_data=evaluation))
+    report = to_tflite(
+        model,
+        output,
+        calibration,
+        labels=labels,
+        evaluation_data=evaluation,
+        kernels=options.kernels or "builtin",
+    )
+    print(report)
     return 0
 
 

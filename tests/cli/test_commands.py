@@ -83,6 +83,13 @@ class TestExport:
         assert written.read_bytes()[4:8] == b"TFL3"
         assert str(written) in capsys.readouterr().out
 
+    def test_custom_kernels_are_what_the_file_has(self, model_file, samples, capsys):
+        arguments = ["--calibration", samples / "x.npy", "--kernels", "custom"]
+        assert self.export(model_file, *arguments) == 0
+        network = ksa.export.read_tflite(samples / "small.tflite")
+        assert network.tensors[network.input].shape == (8, 8, 2)
+        assert "int8" in capsys.readouterr().out
+
     def test_reports_the_accuracy_on_labels_of_an_npz(self, model_file, samples, capsys):
         data, output = samples / "data.npz", samples / "other.tflite"
         arguments = ["--calibration", samples / "x.npy", "--evaluation", data, "--labels", data]

@@ -18,9 +18,10 @@ def x(rng):
     return rng.normal(size=(3, 7, 6)).astype("float32")
 
 
-@pytest.mark.parametrize("similarity", ["dot", "laplacian"])
-@pytest.mark.parametrize("window", [None, 3])
-@pytest.mark.parametrize("steps", [(1,) * 7, (3, 1, 2, 1)])
+@pytest.mark.parametrize(
+    ("similarity", "window", "steps"),
+    [("dot", None, (1,) * 7), ("dot", 3, (3, 1, 2, 1)), ("laplacian", None, (3, 1, 2, 1))],
+)
 def test_decoding_with_a_cache_equals_one_causal_call(x, similarity, window, steps):
     layer = L.HybridAttention(2, 4, value_dim=3, similarity=similarity, sliding_window=window)
     wanted = numpy_of(layer(x, x, use_causal_mask=True))

@@ -12,7 +12,6 @@ from typing import Any
 import keras
 
 from keras_shiftadd._whole_file import written_whole
-from keras_shiftadd.cost import estimate
 from keras_shiftadd.models._public import NETWORKS
 from keras_shiftadd.models.weights_card import SUFFIX, WeightsCard, card_path, read_card
 
@@ -69,6 +68,9 @@ def save_weights(
     )
     ```
     """
+    # Imported here: importing the package makes models known to Keras, and should be fast.
+    from keras_shiftadd.cost import estimate
+
     path = Path(path)
     if not path.name.endswith(SUFFIX):
         raise ValueError(f"`path` must end in {SUFFIX}. Received: path={str(path)!r}.")

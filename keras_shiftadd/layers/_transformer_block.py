@@ -136,6 +136,13 @@ class TransformerBlock(keras.layers.Layer):
         """Returns the output shape, which is the input shape."""
         return tuple(inputs_shape)
 
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Returns symbolic outputs for symbolic inputs."""
+        if kwargs.get("return_attention_scores") or kwargs.get("cache") is not None:
+            # There are more outputs than the one of `compute_output_shape`: `call` is traced.
+            return keras.Operation.compute_output_spec(self, *args, **kwargs)
+        return super().compute_output_spec(*args, **kwargs)
+
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of this layer, as plain Python objects."""
         return {

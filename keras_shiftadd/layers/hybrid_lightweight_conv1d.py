@@ -203,6 +203,13 @@ class HybridLightweightConv1D(keras.layers.Layer):
         """Returns the output shape for an input shape."""
         return (*input_shape[:-1], self.filters or input_shape[-1])
 
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Returns symbolic outputs for symbolic inputs."""
+        if kwargs.get("cache") is not None:
+            # There are two outputs: `call` is traced.
+            return keras.Operation.compute_output_spec(self, *args, **kwargs)
+        return super().compute_output_spec(*args, **kwargs)
+
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of this layer, as plain Python objects."""
         return {

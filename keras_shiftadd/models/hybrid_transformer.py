@@ -287,11 +287,14 @@ class HybridTransformer(keras.Model):
                     f"Received: {key}={token}."
                 )
         encoded, mask = self.encode(np.repeat(np.asarray(source, "int32"), num_beams, axis=0))
+        encoded = ops.stop_gradient(encoded)
         caches = [block.make_cache(encoded, max_length) for block in self.decoder_blocks]
 
         def step(tokens: Any, position: int, state: Any) -> tuple[Any, Any]:
             caches, mask = state
             logits, caches = self.decode(tokens, mask, caches, position)
+            # Or PyTorch would keep what gradients through all steps need.
+            caches = keras.tree.map_structure(ops.stop_gradient, caches)
             scores = ops.log_softmax(ops.cast(logits[:, -1], "float32"), axis=-1)
             scores = np.array(ops.convert_to_numpy(scores), "float64")
             scores[:, 0] = -np.inf  # padding is no token

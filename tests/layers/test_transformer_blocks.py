@@ -65,7 +65,7 @@ def test_what_is_masked_has_no_influence(x, operator):
 
 
 @pytest.mark.parametrize(
-    ("operator", "normalize_first"), zip(DECODER_OPERATORS, (False, True, False), strict=True)
+    ("operator", "normalize_first"), list(zip(DECODER_OPERATORS, (False, True, False), strict=True))
 )
 def test_decoding_with_a_cache_equals_one_call(x, encoded, operator, normalize_first):
     block = L.HybridDecoderBlock(12, 2, operator=operator, normalize_first=normalize_first)
@@ -100,6 +100,17 @@ def test_scores_of_an_encoder_block_are_those_of_its_attention(x):
     block = L.HybridEncoderBlock(12, 2, operator="attention+conv")
     _, scores = block(x, return_attention_scores=True)
     assert scores.shape == (3, 1, 7, 7)
+
+
+def test_scores_are_outputs_of_functional_models(x, encoded):
+    inputs, source = keras.Input((None, 8)), keras.Input((5, 8))
+    first = L.HybridEncoderBlock(12, 2)(inputs, return_attention_scores=True)
+    second = L.HybridDecoderBlock(12, 2)(first[0], source, return_attention_scores=True)
+    model = keras.Model([inputs, source], [*first, *second])
+    symbolic = [tuple(output.shape) for output in model.outputs]
+    assert symbolic[1][1:2] == symbolic[3][1:2] == (2,)
+    real = model([x, encoded])
+    assert [tuple(y.shape) for y in real] == [(3, 7, 8), (3, 2, 7, 7), (3, 7, 8), (3, 2, 7, 5)]
 
 
 def test_keras_masks_reach_a_decoder_block(encoded):

@@ -1,0 +1,292 @@
+"""Conv, shift, adder, shift-adder and hybrid networks, plain and augmented: accuracy and energy.
+
+    python benchmarks/accuracy.py --json FILE [--picture FILE.png] [--budget MINUTES]    # gestures
+    python benchmarks/accuracy.py --set keywords --data FILE.npz --json FILE
+    python benchmarks/accuracy.py --set cifar100 --data-dir FOLDER --json FILE
+    python benchmarks/accuracy.py --render FILE [--picture FILE.png]
+
+All networks are trained with one recipe (`search_training`), for as many epochs, with the same
+seeds; `--form` also names forms of the augmentation, and ideas for adder networks such as
+distillation. `--budget` measures how long a step of each takes and chooses epochs that fit into so
+many minutes on this machine; without it there are 30 epochs, 200 where there is a GPU. What the
+JSON file holds already is not measured again: a run that was stopped goes on. KERAS_BACKEND chooses
+the backend.
+"""
+
+import argparse
+import pathlib
+import time
+from typing import Any
+
+import accuracy_networks
+import commands
+import machine
+import numpy as np
+from search_statistics import mean_and_deviation
+
+_CPU_EPOCHS, _GPU_EPOCHS = 30, 200
+_TIMED_STEPS = 4
+
+
+def train(data: Any, operator: str, form: str, seed: int, options: Any) -> dict[str, Any]:
+    """Trains a network; returns accuracies, costs and seconds."""
+    import keras
+    from search_training import accuracy, train_alone
+
+    import keras_shiftadd as ksa
+
+    keras.utils.clear_session()
+    start = time.perf_counter()
+    teacher = None
+    if accuracy_networks.IDEAS.get(form, {}).get("teacher"):
+        keras.utils.set_random_seed(seed)
+        teacher = accuracy_networks.teacher(data, options)
+        train_alone(teacher, data, options.epochs, seed)
+    keras.utils.set_random_seed(seed)
+    model = accuracy_networks.make(data, operator, form, options)
+    callbacks = augmentation(data, form, seed, options)
+    history = train_alone(model, data, options.epochs, seed, callbacks, teacher)
+    counts = ksa.cost.count_operations(model)
+    result = {
+        "epochs": options.epochs,
+        "backend": keras.backend.backend(),
+        "seconds": time.perf_counter() - start,
+        "energy_uj": ksa.cost.energy_pj(counts) / 1e6,
+        "parameters": counts.parameters,
+        "train": history["accuracy"][-1],
+        "validation": accuracy(model, data.x_val, data.y_val),
+        "test": accuracy(model, data.x_test, data.y_test),
+    }
+    if teacher is not None:
+        result["teacher"] = accuracy(teacher, data.x_test, data.y_test)
+    return result
+
+
+def augmentation(data: Any, form: str, seed: int, options: Any) -> list[Any]:
+    """The callback of an augmented form, or none."""
+    from search_training import calibration_samples
+
+    import keras_shiftadd as ksa
+
+    if form not in accuracy_networks.AUGMENTED:
+        return []
+    return [
+        ksa.callbacks.HybridAugmentation(
+            widths=tuple(options.widths),
+            loss_weight=options.loss_weight,
+            calibration_data=calibration_samples(data),
+            seed=seed,
+            **accuracy_networks.AUGMENTED[form],
+        )
+    ]
+
+
+def pairs(options: Any) -> list[tuple[str, str]]:
+    """Operators and forms; a network of convolutions has no adder kernels to share."""
+    return [
+        (operator, form)
+        for operator in options.operator
+        for form in options.form
+        if operator != "conv" or form in ("plain", "own")
+    ]
+
+
+def seconds_an_epoch(data: Any, operator: str, form: str, options: Any) -> tuple[float, float]:
+    """Measures a few steps; returns the seconds of an epoch, and those before the first one."""
+    import keras
+    from search_data import Batches
+    from search_training import BATCH, compile_for, optimizer
+
+    class Clock(keras.callbacks.Callback):
+        def __init__(self) -> None:
+            super().__init__()
+            self.times: list[float] = []
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.times.append(time.perf_counter())
+
+    keras.utils.clear_session()
+    begin = time.perf_counter()
+    model = accuracy_networks.make(data, operator, form, options)
+    compile_for(model, optimizer(1))
+    clock = Clock()
+    steps = len(Batches(data, BATCH, 0))
+    # Each wide network is compiled in the first steps; they take turns.
+    first = 2 * len(options.widths) if form in accuracy_networks.AUGMENTED else 2
+    count = min(steps, first + _TIMED_STEPS)
+    part = data.x_train[: count * BATCH], data.y_train[: count * BATCH]
+    callbacks = [*augmentation(data, form, 0, options), clock]
+    model.fit(*part, batch_size=BATCH, epochs=2, verbose=0, callbacks=callbacks)
+    step = float(np.median(np.diff(clock.times[-min(count, _TIMED_STEPS) :])))
+    factor = 3.0 if accuracy_networks.IDEAS.get(form, {}).get("teacher") else 1.0
+    return factor * step * steps, clock.times[0] - begin
+
+
+def epochs_in(minutes: float, options: Any) -> int:
+    """Epochs with which all runs of the command line fit into a time."""
+    data = accuracy_networks.load(options, options.seeds[0])
+    start = time.perf_counter()
+    times = [seconds_an_epoch(data, *pair, options) for pair in pairs(options)]
+    left = 60 * minutes - (time.perf_counter() - start)
+    each, once = (len(options.seeds) * sum(column) for column in zip(*times, strict=True))
+    epochs = int((left - once) / each)
+    if epochs < 1:
+        raise SystemExit(
+            f"An epoch of all {len(times) * len(options.seeds)} runs takes "
+            f"{(each + once) / 60:.1f} minutes here, and {left / 60:.1f} are left of --budget "
+            f"{minutes:g}. Name fewer --operator, --form or --seeds, or a smaller --limit."
+        )
+    return epochs
+
+
+def has_gpu() -> bool:
+    """Whether the backend computes on a GPU."""
+    import keras
+
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return bool(torch.cuda.is_available())
+    return bool(keras.distribution.list_devices("gpu"))
+
+
+def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
+    """Adds to `figures` what is missing, and saves after each run."""
+    known = figures.get("setting", {}).get("epochs")
+    if options.epochs is None:
+        if known is not None:
+            options.epochs = known
+        elif options.budget is not None:
+            options.epochs = epochs_in(options.budget, options)
+        else:
+            options.epochs = _GPU_EPOCHS if has_gpu() else _CPU_EPOCHS
+    names = ("set", "network", "alpha", "epochs", "widths", "loss_weight", "limit", "operators")
+    setting = {name: getattr(options, name) for name in names}
+    setting["architecture"] = options.architecture and options.architecture.read_text()
+    commands.keep_setting(options, figures, setting)
+    runs = figures.setdefault("runs", {})
+    for seed in options.seeds:
+        data = accuracy_networks.load(options, seed)
+        for operator, form in pairs(options):
+            of = runs.setdefault(operator, {}).setdefault(form, {})
+            if str(seed) in of:
+                continue
+            of[str(seed)] = result = train(data, operator, form, seed, options)
+            machine.write(options.json, figures)
+            print(
+                f"seed {seed}, {operator}, {form}: test {100 * result['test']:.1f} %, "
+                f"{result['epochs']} epochs, {result['seconds']:.0f} s",
+                flush=True,
+            )
+
+
+def lines(figures: dict[str, Any]) -> list[str]:
+    """A Markdown table of the figures."""
+    setting, runs = figures["setting"], figures["runs"]
+    table = [
+        f"{setting['network']} × {setting['alpha']:g}, {setting['set']}, {setting['epochs']} "
+        "epochs. Test accuracy in %, mean ± deviation of the seeds; gain over the plain training "
+        "of the same network, a pair a seed; energy of the arithmetic of one sample, 8 bits.",
+        "",
+        "| network | training | energy, µJ | time, s | accuracy | gain | training data |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for operator, forms in runs.items():
+        for form, seeds in forms.items():
+            if not seeds:
+                continue
+            plain = forms.get("plain", {})
+            both = sorted(set(seeds) & set(plain), key=int)
+            gains = [100 * (seeds[s]["test"] - plain[s]["test"]) for s in both]
+            gain = "-" if form == "plain" or not both else mean_and_deviation(gains, digits=1)
+            values = list(seeds.values())
+            table.append(
+                f"| {operator} | {form} | {np.mean([v['energy_uj'] for v in values]):.3f} | "
+                f"{np.mean([v['seconds'] for v in values]):.0f} | "
+                f"{mean_and_deviation([100 * v['test'] for v in values], digits=1)} | {gain} | "
+                f"{mean_and_deviation([100 * v['train'] for v in values], digits=1)} |"
+            )
+    return table
+
+
+def draw(figures: dict[str, Any], path: pathlib.Path) -> None:
+    """Draws accuracy against energy: a marker a form, a colour an operator."""
+    from matplotlib import pyplot
+
+    figure, axis = pyplot.subplots(figsize=(6.4, 4.2), layout="constrained")
+    colours = ("#555555", "#3d6f9e", "#c8553d", "#8a5fa8", "#4f8a4b")
+    markers = dict(zip(accuracy_networks.FORMS, "os^vD*XPh<", strict=False))
+    for operator, forms in figures["runs"].items():
+        colour = colours[accuracy_networks.OPERATORS.index(operator)]
+        for form, seeds in forms.items():
+            if not seeds:
+                continue
+            values = 100 * np.asarray([run["test"] for run in seeds.values()])
+            axis.errorbar(
+                np.mean([run["energy_uj"] for run in seeds.values()]),
+                values.mean(),
+                yerr=values.std(ddof=1) if len(values) > 1 else None,
+                color=colour,
+                marker=markers[form],
+                markerfacecolor="white" if form == "plain" else colour,
+                capsize=3,
+                label=f"{operator}, {form}",
+            )
+    axis.set(xlabel="energy of one sample, µJ", ylabel="test accuracy, %")
+    axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--set", default="gestures", choices=tuple(accuracy_networks.DEFAULTS))
+    parser.add_argument("--data", type=pathlib.Path, help="keywords: the .npz file")
+    parser.add_argument("--data-dir", type=pathlib.Path, help="cifar100: folder or .npz file")
+    parser.add_argument("--limit", type=int, help="cifar100: the most training images")
+    parser.add_argument("--network", choices=tuple(accuracy_networks.BLOCKS))
+    parser.add_argument("--alpha", type=float, help="factor of the channels")
+    parser.add_argument("--architecture", type=pathlib.Path, help="hybrid: JSON of a HybridSpace")
+    parser.add_argument("--preset", default="tiny", help="hybrid: preset of that HybridSpace")
+    parser.add_argument("--operators", nargs="+", help="hybrid: an operator a block")
+    names = accuracy_networks.OPERATORS
+    parser.add_argument("--operator", nargs="+", choices=names, default=list(names))
+    parser.add_argument(
+        "--form",
+        nargs="+",
+        choices=accuracy_networks.FORMS,
+        default=["plain", "conv, transport", "own"],
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--budget", type=float, metavar="MINUTES", help="choose epochs that fit")
+    parser.add_argument("--widths", nargs="+", type=float, default=[1.6, 2.2, 2.8])
+    parser.add_argument("--loss-weight", type=float, default=1.0)
+    parser.add_argument("--picture", type=pathlib.Path, help="draw accuracy against energy (PNG)")
+    parser.add_argument("--quick", action="store_true", help="one epoch, one seed, one network")
+    commands.add_json_arguments(parser)
+    options = parser.parse_args()
+    network, alpha = accuracy_networks.DEFAULTS[options.set]
+    options.network = options.network or network
+    options.alpha = options.alpha or alpha
+    if options.quick:
+        options.epochs, options.seeds, options.operator = 1, [0], ["adder"]
+        options.form = ["plain", "own", "distilled"]
+    return options
+
+
+def main() -> None:
+    """Measures what is missing, or renders what was measured."""
+    options = parse()
+
+    def report(figures: dict[str, Any]) -> list[str]:
+        if options.picture:
+            draw(figures, options.picture)
+        return lines(figures)
+
+    commands.resume(options, measure, report)
+
+
+if __name__ == "__main__":
+    main()

@@ -61,13 +61,19 @@ def train(operator: str, seed: int, epochs: int, file: pathlib.Path) -> dict[str
 
 
 def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
-    """Trains all seeds, then writes weights and card."""
+    """Trains the seeds that are missing, then writes weights and card."""
     import keras_shiftadd as ksa
 
     runs = figures.setdefault("runs", {}).setdefault(options.operator, {})
+    setting = {"epochs": options.epochs, "first": options.seeds[0]}
+    commands.keep_setting(options, figures, setting)
     with tempfile.TemporaryDirectory() as folder:
-        first = pathlib.Path(folder, "first.weights.h5")
+        kept = options.json or pathlib.Path(folder, "runs.json")
+        # Beside the figures: a training that was stopped goes on.
+        first = kept.with_name(f"{kept.stem}_{options.operator}.weights.h5")
         for seed in options.seeds:
+            if str(seed) in runs:
+                continue
             file = first if seed == options.seeds[0] else pathlib.Path(folder, "other.weights.h5")
             runs[str(seed)] = train(options.operator, seed, options.epochs, file)
             print(f"seed {seed}: test {100 * runs[str(seed)]['test']:.1f} %", flush=True)

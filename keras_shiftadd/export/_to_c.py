@@ -50,8 +50,8 @@ def to_c(
       `make test` compares on this machine.
 
     Activations and scratch memory share one arena. For each convolution the kernel is taken that
-    executes the fewest instructions on the target within `ram_budget`. The C is the same for all
-    compilers, and compiles for other processors than the target, too.
+    executes the fewest instructions on the target within `ram_budget` and `flash_budget`. The C is
+    the same for all compilers, and compiles for other processors than the target, too.
 
     Args:
         model: A Keras model, which is quantised as `quantize` does, with the faster rounding of
@@ -104,7 +104,7 @@ def to_c(
     numbers = figures(known.name)
     outside = network.tensors[network.input].size + network.tensors[network.output].size
     limit = None if ram_budget is None else ram_budget - outside
-    program = make_program(network, numbers, limit)
+    program = make_program(network, numbers, limit, flash_budget)
     report = _report(program, path, known.name, numbers)
     _check_budget("RAM", "ram_budget", report.ram_bytes, ram_budget, report)
     _check_budget("flash", "flash_budget", report.flash_bytes, flash_budget, report)

@@ -183,6 +183,16 @@ def test_less_memory_takes_kernels_with_less_scratch(tmp_path, rng):
     assert small.layers[0].instructions > fast.layers[0].instructions
 
 
+def test_less_flash_takes_kernels_with_shorter_weights(tmp_path, rng):
+    model = convolution_model(rng, "conv", (6, 6, 16), 16, rounding="single")
+    fast = export.to_c(model, tmp_path / "fast", target="cortex-m0")
+    budget = fast.flash_bytes * 2 // 3
+    small = export.to_c(model, tmp_path / "small", target="cortex-m0", flash_budget=budget)
+    assert small.flash_bytes <= budget
+    assert small.layers[0].flash_bytes < fast.layers[0].flash_bytes
+    assert "needs more flash" in small.layers[0].reason
+
+
 @pytest.mark.parametrize(
     ("budget", "words"),
     [

@@ -1,7 +1,8 @@
 """Chooses a kernel for each convolution of a network."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from keras_shiftadd.export._c.arena import bytes_in_step
 from keras_shiftadd.export._c.figures import Figures
@@ -27,7 +28,10 @@ class Choice:
 
 
 def choose_kernels(
-    model: IntegerModel, figures: Figures, arena_limit: int | None = None
+    model: IntegerModel,
+    figures: Figures,
+    arena_limit: int | None = None,
+    excluded: Set[tuple[int, str]] = frozenset(),
 ) -> list[Choice | None]:
     """For each convolution the kernel that takes the fewest instructions and leaves memory enough.
 
@@ -36,11 +40,17 @@ def choose_kernels(
         figures: What is known of the kernels on the processor.
         arena_limit: Bytes that activations and scratch memory may take. Where no choice keeps
             that, the kernels are those that need the least scratch memory.
+        excluded: Kernels that an operator may not take, by its position, as they need too much
+            flash.
 
     Returns:
         A `Choice` an operator; None where it is no convolution.
     """
-    candidates = [_candidates(model, i, figures) for i in range(len(model.operators))]
+    candidates = [
+        _Candidates(found, [c for c in found if (i, c.kernel.name) not in excluded])
+        for i in range(len(model.operators))
+        for found in [_candidates(model, i, figures)]
+    ]
     if arena_limit is None:
         return [_chosen(kinds, None) for kinds in candidates]
     roots = memory_roots(model)
@@ -52,11 +62,42 @@ def choose_kernels(
         scratch = [scratch_bytes(model, i, choices) for i in range(len(choices))]
         if plan_memory(model, scratch).arena_bytes <= arena_limit:
             return choices
-        movable = [i for i in range(len(choices)) if scratch[i] > _least(model, i, candidates[i])]
+        movable = [i for i in range(len(choices)) if scratch[i] > candidates[i].least_scratch]
         if not movable:
             return choices
         largest = max(movable, key=lambda i: scratch[i])
         free[largest] = scratch[largest] - 1
+
+
+def smaller_kernel(
+    model: IntegerModel,
+    figures: Figures,
+    choices: Sequence[Choice | None],
+    excluded: Set[tuple[int, str]],
+) -> tuple[int, str] | None:
+    """The kernel to exclude next, so that the network needs less flash.
+
+    Of all layers the one whose next kernel costs the fewest instructions for each byte of weights
+    that it saves.
+
+    Returns:
+        The position of the operator and the name of its kernel; None where nothing saves flash.
+    """
+    best: tuple[float, int, str] | None = None
+    for i, (operator, choice) in enumerate(zip(model.operators, choices, strict=True)):
+        if choice is None or not isinstance(operator, Convolution):
+            continue
+        source = model.tensors[operator.inputs[0]]
+        size = choice.kernel.pack(operator, source).size
+        for other in _candidates(model, i, figures):
+            if (i, other.kernel.name) in excluded:
+                continue
+            saved = size - other.kernel.pack(operator, source).size
+            if saved > 0:
+                cost = (other.instructions - choice.instructions) / saved
+                if best is None or cost < best[0]:
+                    best = (cost, i, choice.kernel.name)
+    return None if best is None else best[1:]
 
 
 def scratch_bytes(model: IntegerModel, i: int, choices: Sequence[Choice | None]) -> int:
@@ -67,11 +108,25 @@ def scratch_bytes(model: IntegerModel, i: int, choices: Sequence[Choice | None])
     return choice.kernel.scratch_bytes(operator)
 
 
-_Candidate = tuple[Kernel, float, int]
+class _Candidate(NamedTuple):
+    kernel: Kernel
+    instructions: float
+    scratch: int
+
+
+class _Candidates(NamedTuple):
+    """The kernels that compute an operator, and those of them that it may take, the best first."""
+
+    all: list[_Candidate]
+    allowed: list[_Candidate]
+
+    @property
+    def least_scratch(self) -> int:
+        return min((candidate.scratch for candidate in self.allowed), default=0)
 
 
 def _candidates(model: IntegerModel, i: int, figures: Figures) -> list[_Candidate]:
-    """Kernels that compute an operator, with instructions and scratch memory, the best first."""
+    """Kernels that compute an operator, the best first."""
     operator = model.operators[i]
     if not isinstance(operator, Convolution):
         return []
@@ -80,26 +135,25 @@ def _candidates(model: IntegerModel, i: int, figures: Figures) -> list[_Candidat
     for kernel in KERNELS.values():
         instructions = figures.estimate(kernel, operator, output)
         if instructions is not None and kernel.takes(operator):
-            found.append((kernel, instructions, kernel.scratch_bytes(operator)))
+            found.append(_Candidate(kernel, instructions, kernel.scratch_bytes(operator)))
     return sorted(found, key=lambda candidate: candidate[1:])
 
 
-def _least(model: IntegerModel, i: int, candidates: Sequence[_Candidate]) -> int:
-    return min((scratch for _, _, scratch in candidates), default=0)
-
-
-def _chosen(candidates: Sequence[_Candidate], free: int | None) -> Choice | None:
-    if not candidates:
+def _chosen(candidates: _Candidates, free: int | None) -> Choice | None:
+    if not candidates.allowed:
         return None
-    fitting = [c for c in candidates if free is None or c[2] <= free]
-    kernel, instructions, _ = fitting[0] if fitting else min(candidates, key=lambda c: c[2])
-    if len(candidates) == 1:
+    fitting = [c for c in candidates.allowed if free is None or c.scratch <= free]
+    taken = fitting[0] if fitting else min(candidates.allowed, key=lambda c: c.scratch)
+    fastest = candidates.all[0]
+    if len(candidates.all) == 1:
         reason = "the only kernel for it"
     elif not fitting:
         reason = "needs the least scratch memory"
-    elif kernel is candidates[0][0]:
-        times = candidates[1][1] / max(instructions, 1.0)
-        reason = f"fewest instructions ({times:.1f} times fewer than {candidates[1][0].name})"
+    elif taken is fastest:
+        second = candidates.all[1]
+        times = second.instructions / max(taken.instructions, 1.0)
+        reason = f"fewest instructions ({times:.1f} times fewer than {second.kernel.name})"
     else:
-        reason = f"fewest instructions that fit ({candidates[0][0].name} needs more memory)"
-    return Choice(kernel, instructions, reason)
+        what = "memory" if fastest in candidates.allowed else "flash"
+        reason = f"fewest instructions that fit ({fastest.kernel.name} needs more {what})"
+    return Choice(taken.kernel, taken.instructions, reason)

@@ -127,9 +127,9 @@ def _pack_blocked(convolution: Convolution, source: Tensor) -> Constants:
     return Constants(weights, **{**_all(convolution), "bias": bias})
 
 
-def _pack_depthwise(convolution: Convolution, source: Tensor) -> Constants:
+def _pack_depthwise(convolution: Convolution, source: Tensor, codes: bool) -> Constants:
     bias = packing.bias_without_zero(convolution, source.quantization.zero_point)
-    weights = packing_depthwise.blocks(convolution)
+    weights = packing_depthwise.blocks(convolution, codes)
     arrays = {**_all(convolution), "bias": bias}
     if packing_dsp.requantizes_fast(convolution.requantization):
         return Constants(weights, bias, arrays["multiplier"], None)
@@ -181,12 +181,12 @@ KERNELS: dict[str, Kernel] = {
                 f"{how}, four channels of a depthwise convolution",
                 frozenset(operators),
                 packing_depthwise.refuses,
-                _pack_depthwise,
+                partial(_pack_depthwise, codes=operator == "shift"),
                 packing_depthwise.scratch_bytes,
                 shared=("gather.c",),
             )
             for operator, operators, how in (
-                ("conv", ("conv",), "products"),
+                ("conv", ("conv", "shift"), "products"),
                 ("adder", ("adder",), "absolute differences"),
                 ("shift", ("shift",), "shifts"),
             )

@@ -22,20 +22,21 @@ def refuses(convolution: Convolution) -> str | None:
     return None
 
 
-def blocks(convolution: Convolution) -> np.ndarray:
+def blocks(convolution: Convolution, codes: bool) -> np.ndarray:
     """The weights, a byte each: `(block, tap, channel)`.
 
-    The last block begins so that all of its channels exist. Weights of a shift convolution are
-    exponents, plus 128 for those below 0; 64 stands for 0.
+    The last block begins so that all of its channels exist. Codes of powers of two are exponents,
+    plus 128 for those below 0; 64 stands for 0.
 
     Args:
         convolution: A depthwise convolution.
+        codes: Whether the weights are written as codes; those of a shift convolution can be.
 
     Returns:
         uint8 array.
     """
     weights = convolution.kernel.reshape(-1, convolution.kernel.shape[-1])
-    if convolution.operator == "shift":
+    if codes:
         exponent = exponents(weights)
         code = np.where(exponent < 0, _ZERO, exponent) + np.where(weights < 0, _NEGATIVE, 0)
         weights = code.astype(np.uint8)

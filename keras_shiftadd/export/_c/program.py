@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keras_shiftadd.export._c import c_text
-from keras_shiftadd.export._c.choice import Choice, choose_kernels
+from keras_shiftadd.export._c.choice import Choice, choose_kernels, smaller_kernel
 from keras_shiftadd.export._c.figures import Figures
 from keras_shiftadd.export._c.layer import Layer
 from keras_shiftadd.export._c.memory import MemoryPlan, plan_memory
@@ -48,24 +48,40 @@ class Program:
         return sum(parts.values()) + layers * figures.layer_code
 
 
-def make_program(model: IntegerModel, figures: Figures, arena_limit: int | None = None) -> Program:
+def make_program(
+    model: IntegerModel,
+    figures: Figures,
+    arena_limit: int | None = None,
+    flash_limit: int | None = None,
+) -> Program:
     """Chooses kernels and places memory.
 
     Args:
         model: A network that keeps the rules.
         figures: What is known of the kernels on the processor.
         arena_limit: Bytes that the arena should take at most.
+        flash_limit: Bytes that constants and code should take at most.
 
     Returns:
-        A `Program`, which may take more than `arena_limit` where nothing takes less.
+        A `Program`, which may take more than the limits where nothing takes less.
 
     Raises:
         ValueError: A size of the model does not fit into the structs of the kernels.
     """
-    choices = choose_kernels(model, figures, arena_limit)
-    layers = _layers(model, choices)
-    memory = plan_memory(model, [0 if la is None else la.scratch_bytes for la in layers])
-    return Program(model, tuple(layers), tuple(choices), memory)
+    excluded: set[tuple[int, str]] = set()
+    while True:
+        choices = choose_kernels(model, figures, arena_limit, excluded)
+        layers = _layers(model, choices)
+        memory = plan_memory(model, [0 if la is None else la.scratch_bytes for la in layers])
+        program = Program(model, tuple(layers), tuple(choices), memory)
+        if flash_limit is None:
+            return program
+        if program.constant_bytes + program.code_bytes(figures) <= flash_limit:
+            return program
+        larger = smaller_kernel(model, figures, choices, excluded)
+        if larger is None:
+            return program
+        excluded.add(larger)
 
 
 def _layers(model: IntegerModel, choices: Sequence[Choice | None]) -> list[Layer | None]:

@@ -10,6 +10,7 @@ from keras import layers
 
 from keras_shiftadd import export
 from keras_shiftadd import layers as ksa_layers
+from keras_shiftadd.export._integer.multipliers import tflite_multiplier
 from keras_shiftadd.export._integer.operators import (
     Add,
     Convolution,
@@ -552,3 +553,34 @@ def test_a_report_measures_each_step():
     assert 0.0 < adder.share < 1.0
     assert "fine-tuned" in str(report)
     assert adder.name in str(report)
+
+
+@once
+def test_layers_behind_rounded_gains_have_the_deviations_of_the_model():
+    data = normal(8, 8, 4)
+    gain = keras.initializers.RandomUniform(0.5, 1.5, seed=0)
+    model = sequential(
+        (8, 8, 4),
+        ksa_layers.ShiftConv2D(8, 3),
+        layers.BatchNormalization(gamma_initializer=gain),
+        layers.ReLU(),
+        layers.Conv2D(6, 3),
+        ksa_layers.AdderConv2D(5, 1),
+        layers.BatchNormalization(),
+    )
+    settle(model, data)
+    network = export.quantize(model, data, power_of_two_scales=True)
+    received = export.IntegerInterpreter(network).predict(data)
+    expected = predict(model, data)
+    for statistic in (np.mean, np.std):
+        np.testing.assert_allclose(
+            statistic(received, axis=(0, 1, 2)), statistic(expected, axis=(0, 1, 2)), atol=0.05
+        )
+    product = network.operators[1]
+    derived = tflite_multiplier(
+        network.tensors[1].quantization.scale
+        * float(np.float32(product.kernel_scale[0]))
+        / network.tensors[2].quantization.scale
+    )
+    requantization = product.requantization
+    assert derived == (requantization.multiplier[0], requantization.shift[0])

@@ -1,6 +1,5 @@
 """Quantises layers with kernels, and normalisations that stand alone."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from keras_shiftadd.export._quantize.fixed_point import fixed_point
 from keras_shiftadd.export._quantize.layer_window import LayerWindow, layer_window
 from keras_shiftadd.export._quantize.limits import limits
 from keras_shiftadd.export._quantize.requantization import requantization_integers
-from keras_shiftadd.export._quantize.terms import Terms, adder_terms, product_terms
+from keras_shiftadd.export._quantize.terms import Terms, adder_terms, matched, product_terms
 
 
 def quantize_layer(builder: Builder, step: Step) -> None:
@@ -44,13 +43,11 @@ def quantize_layer(builder: Builder, step: Step) -> None:
     else:
         index = fixed_point(builder, index, layer)
         inputs = builder.tensor(index).quantization
-        terms = product_terms(kernel, bias, affine, inputs, kind == "shift")
-        if len(builder.tensor(index).shape) == 1 and filters == 1:
-            # A dense layer with one scale: TFLite multiplies it by that of the input in float32.
-            slope = np.float32(inputs.scale) * terms.kernel_scale.astype(np.float32)
-            terms = replace(terms, slope=slope.astype(np.float64))
+        one_scale = len(builder.tensor(index).shape) == 1 and filters == 1
+        terms = product_terms(kernel, bias, affine, inputs, kind == "shift", one_scale)
     mean = affine.gain * builder.observations.means[step.node] + affine.offset
-    _add(builder, step, kind, index, window, terms, mean)
+    deviation = np.abs(affine.gain) * builder.observations.deviations[step.node]
+    _add(builder, step, kind, index, window, terms, (mean, deviation))
 
 
 def quantize_affine(builder: Builder, step: Step) -> None:
@@ -62,7 +59,9 @@ def quantize_affine(builder: Builder, step: Step) -> None:
     kernel, none = np.ones((1, 1, 1, channels)), np.zeros(channels)
     terms = product_terms(kernel, none, step.affine, inputs, False)
     window = LayerWindow(groups=channels)
-    _add(builder, step, "conv", index, window, terms, builder.observations.means[step.node])
+    observations = builder.observations
+    expected = observations.means[step.node], observations.deviations[step.node]
+    _add(builder, step, "conv", index, window, terms, expected)
 
 
 def _add(
@@ -72,10 +71,24 @@ def _add(
     index: int,
     window: LayerWindow,
     terms: Terms,
-    mean: np.ndarray,
+    expected: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    """Adds a convolution of a tensor, whose output should have a mean for each channel."""
-    mean_sum = _mean_sums(builder, kind, index, window, terms.kernel)
+    """Adds a convolution of a tensor.
+
+    Args:
+        builder: The network under construction.
+        step: What is quantised.
+        kind: "conv", "shift" or "adder".
+        index: The tensor that is read.
+        window: Where it is read.
+        terms: The kernel, and what its sums stand for.
+        expected: Mean and standard deviation of each channel of the output in float, before its
+            activation.
+    """
+    sums = _sums(builder, kind, index, window, terms.kernel)
+    if builder.options.power_of_two_scales:
+        terms = matched(terms, sums, expected)
+    mean_sum, mean = sums[0], expected[0]
     offset = terms.offset
     # The rounding of an adder kernel shifts every sum; products are right in the mean.
     if builder.options.correct_bias and kind == "adder":
@@ -125,10 +138,10 @@ def _add(
     builder.put(step.output, output)
 
 
-def _mean_sums(
+def _sums(
     builder: Builder, kind: str, index: int, window: LayerWindow, kernel: np.ndarray
-) -> np.ndarray:
-    """The mean of the sums of each filter on the first samples."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of the sums of each filter on the first samples."""
     x = builder.values(index)
     sums = convolution_sums(
         kind,
@@ -140,4 +153,5 @@ def _mean_sums(
         window.dilation,
         window.pads,
     )
-    return sums.reshape(-1, sums.shape[-1]).mean(axis=0)
+    flat = sums.reshape(-1, sums.shape[-1])
+    return flat.mean(axis=0), flat.std(axis=0)

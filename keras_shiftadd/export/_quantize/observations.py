@@ -21,6 +21,7 @@ class Observations:
         ranges: The range of every node's output, for each channel.
         values: Some values of every node's output, drawn evenly from all samples.
         means: The mean of every node's output for each channel, over the first samples.
+        deviations: The standard deviation likewise.
         samples: The first samples.
         predictions: The model's float predictions.
     """
@@ -28,6 +29,7 @@ class Observations:
     ranges: dict[Node, Range]
     values: dict[Node, np.ndarray]
     means: dict[Node, np.ndarray]
+    deviations: dict[Node, np.ndarray]
     samples: np.ndarray
     predictions: np.ndarray
 
@@ -45,7 +47,7 @@ def observe(
     first = data[:_AVERAGED]
     rng = np.random.default_rng(0)
     kept: dict[Node, list[np.ndarray]] = {node: [] for node in nodes}
-    sums = {node: np.zeros(node.shape[-1]) for node in nodes}
+    sums = {node: np.zeros((2, node.shape[-1])) for node in nodes}
     seen = dict.fromkeys(nodes, 0)
 
     def keep(node: Node, values: np.ndarray) -> None:
@@ -55,13 +57,14 @@ def observe(
             flat = flat[rng.integers(0, flat.size, share)]
         kept[node].append(flat.astype(np.float32))
         counted = values[: max(len(first) - seen[node], 0)]
-        sums[node] += counted.reshape(-1, values.shape[-1]).sum(axis=0, dtype=np.float64)
+        channels = counted.reshape(-1, values.shape[-1]).astype(np.float64)
+        sums[node] += channels.sum(axis=0), (channels**2).sum(axis=0)
         seen[node] += len(counted)
 
     ranges, predictions = calibrate(nodes, data, progress, keep)
     values = {node: np.concatenate(parts) for node, parts in kept.items()}
-    means = {
-        node: total * node.shape[-1] / (np.prod(node.shape) * len(first))
-        for node, total in sums.items()
-    }
-    return Observations(ranges, values, means, first, predictions)
+    means, deviations = {}, {}
+    for node, total in sums.items():
+        mean, square = total * node.shape[-1] / (np.prod(node.shape) * len(first))
+        means[node], deviations[node] = mean, np.sqrt(np.maximum(square - mean**2, 0.0))
+    return Observations(ranges, values, means, deviations, first, predictions)

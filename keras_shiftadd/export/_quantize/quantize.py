@@ -46,7 +46,8 @@ def quantize(
             .tflite files, `"single"` in the faster form of docs/integer_ops.md.
         power_of_two_scales: Whether shift layers are brought to int8 by shifts alone, for
             processors without a multiplier. Exact without a BatchNormalization behind them; with
-            one, its gains are rounded to powers of two, which costs accuracy.
+            one, its gains are rounded to powers of two, which costs some accuracy, and all layers
+            are scaled to the means and deviations of the float model.
 
     Returns:
         An `IntegerModel`.

@@ -1,11 +1,14 @@
 """The integers of a kernel, and what its sums stand for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from keras_shiftadd.export._model.plan import Affine
 from keras_shiftadd.export._quantization import INT8_MAX, INT8_MIN, Quantization, quantize_kernel
+
+# Beyond that, a channel is not scaled in another way, but has lost its numbers.
+_MOST_MATCHED = 3.0
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,8 @@ class Terms:
         offset: float64 array `(filters,)`.
         largest_sum: float64 array `(filters,)`, a bound of the magnitude of a sum.
         clamped: Share of the weights that lie beyond the range of the inputs, 0 to 1.
+        input_scale: Scale of the input, for products.
+        one_scale: See `product_slope`.
     """
 
     kernel: np.ndarray
@@ -27,6 +32,8 @@ class Terms:
     offset: np.ndarray
     largest_sum: np.ndarray
     clamped: float = 0.0
+    input_scale: float | None = None
+    one_scale: bool = False
 
 
 def product_terms(
@@ -35,6 +42,7 @@ def product_terms(
     affine: Affine,
     inputs: Quantization,
     powers_of_two: bool,
+    one_scale: bool = False,
 ) -> Terms:
     """The terms of a convolution whose kernel is multiplied, or shifts.
 
@@ -46,12 +54,21 @@ def product_terms(
         affine: The normalisation behind the layer.
         inputs: Quantisation of the input.
         powers_of_two: Whether the kernel holds powers of two.
+        one_scale: See `product_slope`.
     """
     offset = affine.gain * bias + affine.offset
     integers, scales, _ = quantize_kernel(kernel, affine.gain, offset, inputs.scale, powers_of_two)
     kernel_scale = scales.astype(np.float64)
     weights = np.abs(integers.astype(np.int64)).sum(axis=(0, 1, 2))
-    return Terms(integers, kernel_scale, inputs.scale * kernel_scale, offset, 255.0 * weights)
+    return Terms(
+        integers,
+        kernel_scale,
+        product_slope(inputs.scale, kernel_scale, one_scale),
+        offset,
+        255.0 * weights,
+        input_scale=inputs.scale,
+        one_scale=one_scale,
+    )
 
 
 def adder_terms(
@@ -85,3 +102,46 @@ def adder_terms(
         np.full(filters, 255.0 * kernel[..., 0].size),
         float(np.mean(beyond > inputs.scale / 2)),
     )
+
+
+def matched(
+    terms: Terms,
+    sums: tuple[np.ndarray, np.ndarray],
+    expected: tuple[np.ndarray, np.ndarray],
+) -> Terms:
+    """Terms with slopes and offsets by which each channel has the mean and deviation expected.
+
+    Where inputs are scaled in another way than in float, so are the sums; this is what a
+    normalisation behind them would make of it.
+
+    Args:
+        terms: The kernel, and what its sums stand for.
+        sums: Mean and standard deviation of the sums of each filter.
+        expected: Mean and standard deviation of each channel of the output.
+    """
+    (mean_sum, deviation_sum), (mean, deviation) = sums, expected
+    now = np.abs(terms.slope) * deviation_sum
+    known = (now > 0.0) & (deviation > 0.0)
+    ratio = np.where(known, deviation / np.where(known, now, 1.0), 1.0)
+    ratio = np.clip(ratio, 1 / _MOST_MATCHED, _MOST_MATCHED)
+    if terms.input_scale is None:
+        slope = terms.slope * ratio
+        return replace(terms, slope=slope, offset=mean - slope * mean_sum)
+    kernel_scale = (terms.kernel_scale * ratio).astype(np.float32).astype(np.float64)
+    slope = product_slope(terms.input_scale, kernel_scale, terms.one_scale)
+    return replace(terms, kernel_scale=kernel_scale, slope=slope, offset=mean - slope * mean_sum)
+
+
+def product_slope(input_scale: float, kernel_scale: np.ndarray, one_scale: bool) -> np.ndarray:
+    """What a step of a sum of products stands for.
+
+    Args:
+        input_scale: Of the input.
+        kernel_scale: Of the kernel, for each filter.
+        one_scale: Whether the layer is dense with one filter: TFLite multiplies its scales in
+            float32.
+    """
+    if one_scale:
+        product = np.float32(input_scale) * kernel_scale.astype(np.float32)
+        return product.astype(np.float64)
+    return input_scale * kernel_scale

@@ -47,6 +47,7 @@ _GROUPED = tuple(
     for n in (8, 4, 2)
 )
 _DIGITS = Row("conv by signed digits", "shift_conv_grouped_8", "conv", "single")
+_DIGITS_2 = Row("conv by signed digits, 2 pixels", "shift_conv_grouped_2", "conv", "single")
 _TABLE = Row("adder_conv_table", "adder_conv_table", "adder", "single")
 _DSP = (
     *_CMSIS,
@@ -61,12 +62,13 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "cortex-m4": _DSP,
     "cortex-m7": _DSP,
     "cortex-m33": _DSP,
-    "cortex-m0": (*_CMSIS, _DIGITS, *_GROUPED, _TABLE, *_DEPTHWISE),
+    "cortex-m0": (*_CMSIS, _DIGITS, _DIGITS_2, *_GROUPED, _TABLE, *_DEPTHWISE),
     "rv32i": (
         Row(
             "conv, software multiplication", "conv", "conv", "double", True, ("3x3", "1x1", "dense")
         ),
         _DIGITS,
+        _DIGITS_2,
         *_GROUPED,
         Row("shift_conv, 4-bit codes", "shift_conv", "shift", "power of two"),
         _TABLE,

@@ -1,5 +1,6 @@
 """Executed instructions of a processor."""
 
+import math
 from dataclasses import dataclass
 
 from keras_shiftadd.cost._layer_operations import LayerOperations
@@ -12,36 +13,36 @@ class KernelInstructions:
 
     Args:
         step: instructions a step of the inner product.
-        output: instructions an output besides: gathering its patch, requantising and storing it.
+        gather: instructions an element of a window, once for all filters: copying it to where the
+            inner loop reads it.
+        output: instructions an output besides: requantising and storing it.
+        pixels: output pixels that are computed at a time; the last ones are filled up.
 
     Example:
 
-    >>> KernelInstructions(step=0.5, output=10).count(steps=144, outputs=1)
-    82.0
+    >>> KernelInstructions(step=0.5, gather=2, output=10).count(steps=288, outputs=2, weights=288)
+    452.0
     """
 
     step: float
-    output: float
+    gather: float = 0.0
+    output: float = 0.0
+    pixels: int = 1
 
-    @classmethod
-    def fitted(cls, spatial: float, pointwise: float, factor: float = 1.0) -> "KernelInstructions":
-        """The line through two measured kernels that write 8192 outputs each.
+    def count(self, steps: int, outputs: int, weights: int = 0) -> float:
+        """Instructions of a layer.
 
         Args:
-            spatial: instructions of the 3x3 kernel, 16x16x16 to 16x16x32: 144 steps an output.
-            pointwise: instructions of the 1x1 kernel, 16x16x32 to 16x16x32: 32 steps an output.
-            factor: what both are multiplied by.
-
-        Returns:
-            `KernelInstructions`.
+            steps: steps of its inner products.
+            outputs: elements that it writes.
+            weights: elements of its kernel; 0 where it has none, as a product of two tensors.
         """
-        outputs, steps, fewer_steps = 16 * 16 * 32, 9 * 16, 32
-        step = (spatial - pointwise) / outputs / (steps - fewer_steps)
-        return cls(factor * step, factor * (pointwise / outputs - fewer_steps * step))
-
-    def count(self, steps: int, outputs: int) -> float:
-        """Instructions of a layer."""
-        return self.step * steps + self.output * outputs
+        elements, filled = 0.0, 1.0
+        if weights and outputs:
+            pixels = steps / weights
+            filled = math.ceil(pixels / self.pixels) * self.pixels / pixels
+            elements = pixels * steps / outputs
+        return filled * (self.step * steps + self.gather * elements) + self.output * outputs
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ class InstructionModel:
         conv: kernels of convolutions and dense layers.
         shift: kernels of shift layers.
         adder: kernels of adder layers.
+        depthwise_conv: kernels of convolutions with groups.
+        depthwise_shift: kernels of shift layers with groups.
+        depthwise_adder: kernels of adder layers with groups.
         add: an addition or comparison of two elements.
         multiply: a multiplication of two elements.
         element: requantising and storing an element.
@@ -66,20 +70,33 @@ class InstructionModel:
     conv: KernelInstructions
     shift: KernelInstructions
     adder: KernelInstructions
+    depthwise_conv: KernelInstructions
+    depthwise_shift: KernelInstructions
+    depthwise_adder: KernelInstructions
     add: float
     multiply: float
     element: float
     copy: float
 
-    def kernels(self, operator: Operator) -> KernelInstructions:
+    def kernels(self, operator: Operator, depthwise: bool = False) -> KernelInstructions:
         """The figures of an operator."""
+        if depthwise:
+            return {
+                "conv": self.depthwise_conv,
+                "shift": self.depthwise_shift,
+                "adder": self.depthwise_adder,
+            }[operator]
         return {"conv": self.conv, "shift": self.shift, "adder": self.adder}[operator]
 
     def count(self, row: LayerOperations) -> float:
         """Instructions of a layer."""
         if row.steps:
-            parts = (self.kernels(p.operator).count(p.count, p.outputs) for p in row.steps)
-            return sum(parts)
+            return sum(
+                self.kernels(p.operator, p.ungrouped_count > p.count).count(
+                    p.count, p.outputs, p.weights
+                )
+                for p in row.steps
+            )
         if not row.moved.total:
             return 0.0
         work = row.elementwise

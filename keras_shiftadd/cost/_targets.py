@@ -18,24 +18,31 @@ _SOURCE_45NM = (
     "NeurIPS 2020."
 )
 _SOURCE_COUNTS = (
-    "Executed instructions counted in QEMU 7.2, GCC 12 -O3, int8, patch gathering and "
-    "requantisation included, for two kernels of 8192 outputs: 3x3 on 16x16x16 and 1x1 on "
-    "16x16x32. A line through the two gives instructions a step and an output. "
+    "Executed instructions of this package's C kernels, counted in an emulator (clang, -O3), int8, "
+    "patch gathering and requantisation included, and fitted over nine dense shapes and two "
+    "depthwise ones by benchmarks/micro_fit.py. "
 )
 _SOURCE_ELEMENTWISE = (
     " Layers without inner products: an element written costs the cheapest output of the "
     "kernels; 3 instructions an addition or comparison and 2 a copied element are assumed."
 )
 
-# CMSIS-NN takes 2,515,897 and 694,579 on a Cortex-M4: the best convolution is the one to beat.
-_M4_CONV = KernelInstructions.fitted(spatial=1_598_533, pointwise=660_049)
-_M4_ADDER = KernelInstructions.fitted(spatial=656_718, pointwise=225_238)
-_M0_CONV = KernelInstructions.fitted(spatial=8.42e6, pointwise=2.38e6)
-_M0_SHIFT = KernelInstructions.fitted(spatial=3.79e6, pointwise=1.53e6)
-_M0_ADDER = KernelInstructions.fitted(spatial=8.42e6, pointwise=2.38e6, factor=1.27)
-_RV32I_CONV = KernelInstructions.fitted(spatial=10.3e6, pointwise=2.44e6)
-_RV32I_SHIFT = KernelInstructions.fitted(spatial=2.68e6, pointwise=1.05e6)
-_RV32I_ADDER = KernelInstructions.fitted(spatial=10.3e6, pointwise=2.44e6, factor=1 / 1.5)
+# Printed by benchmarks/micro_fit.py.
+_M4_CONV = KernelInstructions(step=0.855, gather=6.71, output=13.9, pixels=2)
+_M4_ADDER = KernelInstructions(step=0.284, gather=4.64, output=12.2, pixels=2)
+_M4_DEPTHWISE = KernelInstructions(step=7.41)
+_M4_DEPTHWISE_ADDER = KernelInstructions(step=6.35)
+_M0_CONV = KernelInstructions(step=3.37, gather=1.71, output=210.0, pixels=8)
+_M0_SHIFT = KernelInstructions(step=0.918, gather=8.43, output=110.0, pixels=8)
+_M0_ADDER = KernelInstructions(step=2.63, gather=8.77, output=148.0, pixels=4)
+_M0_DEPTHWISE = KernelInstructions(step=23.4)
+_M0_DEPTHWISE_ADDER = KernelInstructions(step=20.7)
+_RV32I_CONV = KernelInstructions(step=4.22, gather=2.56, output=149.0, pixels=8)
+_RV32I_SHIFT = KernelInstructions(step=1.56, gather=4.07, output=60.1, pixels=4)
+_RV32I_ADDER = KernelInstructions(step=3.59, gather=10.5, output=143.0, pixels=4)
+_RV32I_DEPTHWISE = KernelInstructions(step=60.8)
+_RV32I_DEPTHWISE_SHIFT = KernelInstructions(step=18.2)
+_RV32I_DEPTHWISE_ADDER = KernelInstructions(step=40.5)
 
 _TARGETS = (
     Hardware(
@@ -79,15 +86,15 @@ _TARGETS = (
         name="cortex-m4",
         description="Arm Cortex-M4, M7, M33 with DSP instructions: executed instructions",
         source=_SOURCE_COUNTS
-        + "Convolution: the best one measured (SMLAD, 1,598,533 and 660,049; CMSIS-NN takes "
-        "2,515,897 and 694,579). Shift: no gain over it, the same figures. Adder: USADA8, "
-        "hand-scheduled, rounding once (656,718 and 225,238). The convolution requantises as "
-        "TFLite does; one as tuned as the adder everywhere would take 1.5 to 2.1 times the "
-        "adder's instructions." + _SOURCE_ELEMENTWISE,
+        + "Convolution: SMLAD, rounding once. Shift: no gain over it, the same kernel. Adder: "
+        "USADA8, rounding once." + _SOURCE_ELEMENTWISE,
         instructions=InstructionModel(
             conv=_M4_CONV,
             shift=_M4_CONV,
             adder=_M4_ADDER,
+            depthwise_conv=_M4_DEPTHWISE,
+            depthwise_shift=_M4_DEPTHWISE,
+            depthwise_adder=_M4_DEPTHWISE_ADDER,
             add=3.0,
             multiply=3.0,
             element=_M4_ADDER.output,
@@ -100,16 +107,19 @@ _TARGETS = (
         name="cortex-m0",
         description="Arm Cortex-M0, multiplier but no DSP: executed instructions",
         source=_SOURCE_COUNTS
-        + "Convolution: CMSIS-NN (8.42M and 2.38M). Shift: grouped by exponent, 8 pixels "
-        "(3.79M and 1.53M). Adder: 1.27 times the convolution, as measured as a whole."
+        + "Convolution: signed digits of the weights, listed by exponent. Shift: elements listed "
+        "by exponent, power-of-two scales. Adder: a table of absolute differences."
         + _SOURCE_ELEMENTWISE,
         instructions=InstructionModel(
             conv=_M0_CONV,
             shift=_M0_SHIFT,
             adder=_M0_ADDER,
+            depthwise_conv=_M0_DEPTHWISE,
+            depthwise_shift=_M0_DEPTHWISE,
+            depthwise_adder=_M0_DEPTHWISE_ADDER,
             add=3.0,
             multiply=3.0,
-            element=_M0_CONV.output,
+            element=_M0_SHIFT.output,
             copy=2.0,
         ),
         word_bits=(8,),
@@ -119,17 +129,20 @@ _TARGETS = (
         name="rv32i",
         description="RISC-V rv32i and rv32e without multiplier: executed instructions",
         source=_SOURCE_COUNTS
-        + "Convolution: the best one without a multiplier (table of quarter squares, 10.3M and "
-        "2.44M). Shift: grouped by exponent, 8 pixels (2.68M and 1.05M). Adder: 1.5 times fewer "
-        "than the convolution, the lower end of the measured 1.5 to 2. A multiplication of two "
-        "elements costs a step of the convolution." + _SOURCE_ELEMENTWISE,
+        + "Convolution: signed digits of the weights, listed by exponent. Shift: elements listed "
+        "by exponent, power-of-two scales. Adder: a table of absolute differences. A "
+        "multiplication of two elements costs 32 instructions, which is assumed."
+        + _SOURCE_ELEMENTWISE,
         instructions=InstructionModel(
             conv=_RV32I_CONV,
             shift=_RV32I_SHIFT,
             adder=_RV32I_ADDER,
+            depthwise_conv=_RV32I_DEPTHWISE,
+            depthwise_shift=_RV32I_DEPTHWISE_SHIFT,
+            depthwise_adder=_RV32I_DEPTHWISE_ADDER,
             add=3.0,
-            multiply=_RV32I_CONV.step,
-            element=_RV32I_ADDER.output,
+            multiply=32.0,
+            element=_RV32I_SHIFT.output,
             copy=2.0,
         ),
         word_bits=(8,),

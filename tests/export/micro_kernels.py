@@ -29,13 +29,13 @@ def c_compiler():
     return name
 
 
-def compile_library(target, flags=("-O2",)):
-    """All kernels as a shared library."""
+def compile_library(target, flags=("-O2",), load=True):
+    """All kernels as a shared library, loaded into this process if wanted."""
     sources = map(str, sorted(SOURCES.glob("*.c")))
     command = [c_compiler(), *WARNINGS, *flags, "-shared", "-fPIC", *sources, "-o", str(target)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 0, done.stdout
-    return ctypes.CDLL(str(target))
+    return ctypes.CDLL(str(target)) if load else None
 
 
 def draw_requantization(
@@ -127,7 +127,7 @@ def draw_convolution(
     return IntegerModel("network", tensors, (convolution,), 0, 1)
 
 
-def run_convolution(library, kernel, model, x):
+def run_convolution(library, kernel, model, x, guard=GUARD):
     """The outputs of one kernel of the library, checked not to write beside them."""
     (convolution,) = model.operators
     source, output = model.tensors
@@ -146,16 +146,16 @@ def run_convolution(library, kernel, model, x):
     results = []
     for sample in x:
         sample = np.ascontiguousarray(sample)
-        y = np.full(output.size + 2 * GUARD, 85, np.int8)
-        scratch = np.full(scratch_bytes + 2 * GUARD, 85, np.int8)
+        y = np.full(output.size + 2 * guard, 85, np.int8)
+        scratch = np.full(scratch_bytes + 2 * guard, 85, np.int8)
         library[KERNELS[kernel].function](
             params,
             ctypes.c_void_p(sample.ctypes.data),
-            ctypes.c_void_p(y.ctypes.data + GUARD),
-            ctypes.c_void_p(scratch.ctypes.data + GUARD),
+            ctypes.c_void_p(y.ctypes.data + guard),
+            ctypes.c_void_p(scratch.ctypes.data + guard),
         )
         for guarded in (y, scratch):
-            assert (guarded[:GUARD] == 85).all()
-            assert (guarded[-GUARD:] == 85).all()
-        results.append(y[GUARD:-GUARD].reshape(output.shape))
+            assert (guarded[:guard] == 85).all()
+            assert (guarded[len(guarded) - guard :] == 85).all()
+        results.append(y[guard : guard + output.size].reshape(output.shape))
     return np.stack(results)

@@ -1,11 +1,16 @@
 """The convolution kernels for microcontrollers have the bits of the NumPy reference."""
 
+import os
+import pathlib
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from micro_kernels import compile_library, draw_convolution, run_convolution
+from micro_kernels import c_compiler, compile_library, draw_convolution, run_convolution
 
 from keras_shiftadd.export._c.kernels import KERNELS
 from keras_shiftadd.export._integer.reference import run
@@ -118,3 +123,32 @@ def test_random_shapes(library, data):
     )
     if KERNELS[kernel].takes(model.operators[0]):
         assert_exact(library, kernel, model, rng)
+
+
+def test_kernels_are_clean_under_sanitizers(tmp_path):
+    compiler = c_compiler()
+    # The runtime of C++, too: it is not there yet when the sanitizer looks for its functions.
+    runtimes = [
+        subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True)
+        for name in ("libasan.so", "libstdc++.so.6")
+    ]
+    preload = [pathlib.Path(done.stdout.strip()) for done in runtimes]
+    if not all(path.is_absolute() for path in preload):
+        pytest.skip("the compiler's sanitizers are missing: apt install g++ libasan8 libubsan1")
+    flags = ("-O1", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    compile_library(tmp_path / "kernels.so", flags, load=False)
+    program = pathlib.Path(__file__).with_name("micro_sanitized.py")
+    done = subprocess.run(
+        [sys.executable, program, tmp_path / "kernels.so"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={
+            **os.environ,
+            "LD_PRELOAD": ":".join(map(str, preload)),
+            "ASAN_OPTIONS": "detect_leaks=0",
+            "KERAS_BACKEND": "jax",
+        },
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert "layers" in done.stdout

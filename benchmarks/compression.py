@@ -26,7 +26,7 @@ from search_statistics import mean_and_deviation
 
 FORMS = ("float", "pruned", "clustered", "quantisation-aware")
 CALIBRATIONS = ("minmax", "percentile", "mse")
-RATE = {"pruned": 0.02, "clustered": 0.002, "quantisation-aware": 0.005}
+RATE = {"pruned": 0.05, "clustered": 0.005, "quantisation-aware": 0.01}
 SPARSITY, CLUSTERS = 0.75, 16
 
 

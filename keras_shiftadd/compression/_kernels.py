@@ -31,6 +31,19 @@ def kernel_names(layer: Any) -> list[str]:
     return [name for name, variable in weight_names(layer).items() if variable.name in _KERNELS]
 
 
+def training_problem(layer: keras.layers.Layer) -> str | None:
+    """Why a layer cannot be wrapped by what does not tell it that it is trained, or None."""
+    kept = [variable.name for variable in layer.non_trainable_variables if layer.trainable]
+    kept = [name for name in kept if name not in (*_KERNELS, "bias")]
+    if not kept:
+        return None
+    return (
+        "a part of it acts differently in training (a Dropout or a BatchNormalization, with "
+        f"{', '.join(sorted(set(kept)))}), and the wrapper of Model Optimization does not tell it "
+        "when"
+    )
+
+
 def kernel_problem(layer: keras.layers.Layer) -> str | None:
     """Why the kernel of a layer cannot be pruned or clustered; None if it can, or there is none."""
     if any(variable.name == "kernel_exponent" for variable in layer.variables):

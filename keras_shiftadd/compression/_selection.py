@@ -6,7 +6,11 @@ from typing import Any
 import keras
 
 from keras_shiftadd.compression._job import all_layers
-from keras_shiftadd.compression._kernels import kernel_names, kernel_problem
+from keras_shiftadd.compression._kernels import (
+    kernel_names,
+    kernel_problem,
+    training_problem,
+)
 
 
 def select_layers(model: keras.Model, layers: Sequence[str] | None, action: str) -> list[str]:
@@ -35,6 +39,8 @@ def select_layers(model: keras.Model, layers: Sequence[str] | None, action: str)
         chosen = [by_name[name] for name in layers]
     for layer in chosen:
         problem = kernel_problem(layer)
+        if problem is None and action == "clustered" and kernel_names(layer):
+            problem = training_problem(layer)
         if problem is not None:
             raise ValueError(
                 f"Layer '{layer.name}' ({type(layer).__name__}) cannot be {action}: {problem}. "

@@ -86,6 +86,14 @@ def test_a_mapped_kernel_is_named():
         quantize_aware(model, X, Y)
 
 
+def test_a_layer_with_dropout_inside_is_not_clustered():
+    tokens = keras.Input((4, 4))
+    attention = keras.layers.MultiHeadAttention(1, 4, dropout=0.1, name="attention")
+    model = keras.Model(tokens, attention(tokens, tokens))
+    with pytest.raises(ValueError, match=r"'attention'.*cannot be clustered.*differently"):
+        cluster(model, 4, X, Y, loss="mse")
+
+
 def test_a_layer_that_has_no_int8_form_is_named():
     model = sequential(keras.layers.Conv2DTranspose(2, 3, name="transposed"))
     with pytest.raises(ValueError, match="'transposed'"):

@@ -1,4 +1,4 @@
-"""Trains the weights that come with `keras_shiftadd.models`.
+"""Trains weights for `keras_shiftadd.models`, and writes them with their card.
 
     python benchmarks/train_weights.py --operator shift [--folder FOLDER] [--json FILE]
 

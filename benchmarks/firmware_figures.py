@@ -9,6 +9,7 @@ Instructions are fitted, for each kernel, operator and processor, to a line in w
 """
 
 import argparse
+import itertools
 import json
 import pathlib
 import tempfile
@@ -56,10 +57,14 @@ SHAPES = (
     ((6, 6), (3, 3), 8, 8, 8),
     ((6, 6), (3, 3), 8, 8, 2),
 )
+# Shifts of the requantisation: the one that DSP cores do in two instructions, and another.
+FAST, GENERAL = 32, 33
 PADS = {1: (0, 0), 3: (1, 1), 5: (2, 2)}
 
 
-def convolution(rng: np.random.Generator, operator: str, shape: tuple) -> IntegerModel:
+def convolution(
+    rng: np.random.Generator, operator: str, shape: tuple, shift: int = FAST
+) -> IntegerModel:
     """A network of one convolution with random weights."""
     size, window, channels, filters, groups = shape
     kernel = rng.integers(-127, 128, (*window, channels // groups, filters))
@@ -67,7 +72,7 @@ def convolution(rng: np.random.Generator, operator: str, shape: tuple) -> Intege
         kernel = rng.choice([-1, 1], kernel.shape) * 2 ** rng.integers(0, 7, kernel.shape)
     pads = (PADS[window[0]], PADS[window[1]])
     multiplier = rng.integers(2**20, 2**24, filters).astype(np.int32)
-    requantization = Requantization(multiplier, np.full(filters, 32, np.int32), 3)
+    requantization = Requantization(multiplier, np.full(filters, shift, np.int32), 3)
     made = Convolution(
         "layer", operator, (0,), 1, kernel.astype(np.int8), np.zeros(filters, np.int32),
         requantization, np.ones(filters), groups, pads=pads,
@@ -162,8 +167,8 @@ def measure(core: Core, folder: pathlib.Path, name: str, kernels: list[str], res
         result["instructions"][kernel.name] = {}
         for operator in sorted(kernel.operators):
             rows, counts = [], []
-            for shape in SHAPES:
-                model = convolution(rng, operator, shape)
+            for shape, shift in itertools.product(SHAPES, (FAST, GENERAL)):
+                model = convolution(rng, operator, shape, shift)
                 (made,) = model.operators
                 if kernel.takes(made):
                     rows.append(figures.features(kernel, made, model.tensors[1]))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_shiftadd.export._c.kernels import Kernel
+from keras_shiftadd.export._c.packing_dsp import requantizes_fast
 from keras_shiftadd.export._integer.model import Tensor
 from keras_shiftadd.export._integer.operators import Convolution
 
@@ -44,7 +45,8 @@ def features(kernel: Kernel, operator: Convolution, output: Tensor) -> tuple[flo
 
     Returns:
         Steps of the inner products, elements and taps of all windows, and blocks of pixels times
-        filters, with pixels filled up to those that the kernel takes at a time; outputs; and 1.
+        filters, with pixels filled up to those that the kernel takes at a time; outputs; those
+        that are not requantised in the fast form; and 1.
     """
     rows, columns, channels, filters = operator.kernel.shape
     window = rows * columns * channels
@@ -56,6 +58,7 @@ def features(kernel: Kernel, operator: Convolution, output: Tensor) -> tuple[flo
         float(rows * columns * operator.groups * pixels),
         float(blocks * filters),
         float(output.size),
+        0.0 if requantizes_fast(operator.requantization) else float(output.size),
         1.0,
     )
 

@@ -1,7 +1,7 @@
 """Fits the instructions of the cost targets to what `benchmarks/micro.py` counted.
 
     python benchmarks/micro.py --json FILE
-    python benchmarks/micro_fit.py FILE ...
+    python benchmarks/micro_fit.py FILE ... [--json FILE]
 
 A layer takes `step * steps + gather * elements of all windows + output * outputs` instructions,
 where pixels are filled up to those that a kernel takes at a time. The figures of an operator on a
@@ -14,6 +14,7 @@ import argparse
 import json
 import pathlib
 
+import machine
 import numpy as np
 from kernel_tables import table
 from micro_layers import LAYERS, multiplications, outputs
@@ -82,7 +83,9 @@ def main() -> None:
     """Fits and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", type=pathlib.Path)
-    measured = counts(parser.parse_args().files)
+    machine.add_json_argument(parser)
+    options = parser.parse_args()
+    measured = counts(options.files)
     present = {target for target, _, _ in measured}
     lines = []
     for depthwise in (False, True):
@@ -103,6 +106,7 @@ def main() -> None:
         "core", "layers", "kernels", "pixels", "step", "gather", "output", "largest error",
         "error of each layer",
     )  # fmt: skip
+    machine.write(options.json, {"fits": [dict(zip(head, line, strict=True)) for line in lines]})
     print(table(head, [tuple(map(str, line)) for line in lines]))
 
 

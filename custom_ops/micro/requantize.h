@@ -85,6 +85,15 @@ static inline int32_t ksa_scale_single(int32_t value, int32_t multiplier, uint32
     const int32_t high = (int32_t)(product >> 32);
     return ksa_shift_rounded(high, shift - 32);
   }
+  if (!KSA_NO_MULTIPLIER) {
+    /* Of a value that can be shifted to the left, the high half of the product is all that counts;
+     * DSP cores round it in one instruction. */
+    const uint32_t left = 32 - shift;
+    const int32_t shifted = (int32_t)((uint32_t)value << left);
+    if (shifted >> left == value) {
+      return (int32_t)(((int64_t)shifted * multiplier + ((int64_t)1 << 31)) >> 32);
+    }
+  }
   return ksa_narrow((product + ((int64_t)1 << (shift - 1))) >> shift);
 }
 

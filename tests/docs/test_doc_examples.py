@@ -19,6 +19,7 @@ MOST_NOT_RUN = 3
 NEEDS = {
     "compression.md": ("tensorflow_model_optimization", "tf_keras"),
     "export.md": ("ai_edge_litert", "tflite_micro"),
+    "export_c.md": ("ziglang", "unicorn"),
     "search.md": ("matplotlib",),
 }
 # Pages whose examples run in a process on TensorFlow, whatever the backend.

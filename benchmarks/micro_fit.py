@@ -82,7 +82,7 @@ def fit(layers: list[str], instructions: list[int]) -> tuple[int, list[float], l
 def main() -> None:
     """Fits and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="+", type=pathlib.Path)
+    parser.add_argument("files", nargs="+", type=pathlib.Path, help="JSON files of micro.py")
     machine.add_json_argument(parser)
     options = parser.parse_args()
     measured = counts(options.files)

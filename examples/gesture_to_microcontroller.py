@@ -2,10 +2,10 @@
 
 Searches for a hybrid network, whose blocks multiply (conv), shift (weights that are powers of two)
 or sum absolute differences (adder): one set of shared weights is trained, and a hundred networks
-within an energy budget are compared with it. Trains the winner and its twin with ordinary
-convolutions, exports both to .tflite, runs the files in LiteRT and in tflite-micro, writes both as
-C, runs that here and on an emulated Cortex-M4 and rv32i, and compares accuracy, energy, executed
-instructions and size.
+within a budget of instructions on a Cortex-M4 are compared with it. Trains the winner and its twin
+with ordinary convolutions, exports both to .tflite, runs the files in LiteRT and in tflite-micro,
+writes both as C, runs that here and on an emulated Cortex-M4 and rv32i, and compares accuracy,
+energy, executed instructions and size.
 
     python examples/gesture_to_microcontroller.py            # some minutes on two cores
     python examples/gesture_to_microcontroller.py --quick    # a smoke run
@@ -43,8 +43,9 @@ CHOICES: dict[str, Any] = {
     "expansions": (2, 3),
 }
 QUICK_CHOICES = {**CHOICES, "depths": ((1,), (1,), (1,)), "kernel_sizes": (3,)}
-# Energy of the budget, as a share of what the largest network of ordinary convolutions needs.
+# The budget, as a share of what the largest network of ordinary convolutions needs.
 BUDGET_SHARE = 0.5
+TARGET = "cortex-m4"
 EPOCHS, QUICK_EPOCHS = 20, 2
 TRIALS, QUICK_TRIALS = 100, 6
 CALIBRATION_SAMPLES = 256
@@ -124,16 +125,32 @@ class Search(ksa.tuners.HybridTuner):
             )
 
 
+def measure_of(target: str) -> tuple[str, str]:
+    """What a budget limits on a target, and how it is written."""
+    if ksa.cost.HARDWARE[target].has_instructions:
+        return "instructions", "{:,.0f} instructions"
+    return "energy_uj", "{:.2f} µJ"
+
+
+def make_budget(
+    space: ksa.tuners.HybridSpace, options: argparse.Namespace, seed: int
+) -> ksa.cost.Budget:
+    """What one inference may cost on the target."""
+    measure, _ = measure_of(options.target)
+    limit = options.budget
+    if limit is None:
+        largest = twin_of(space.extreme(random.Random(seed), largest=True))
+        anything = ksa.cost.Budget(**{measure: 1.0}, target=options.target)
+        limit = BUDGET_SHARE * getattr(space.cost(largest, anything), measure)
+    return ksa.cost.Budget(**{measure: limit}, target=options.target)
+
+
 def search(fold: demo_data.Fold, options: argparse.Namespace, seed: int, folder: Path) -> Search:
     """Trains the supernet on a part of the training samples, and scores trials on the others."""
     inner = fold.inner(seed)
     space = make_space(fold.x_train.shape[1:], int(fold.y_train.max()) + 1, options.quick)
-    limit = options.budget
-    if limit is None:
-        largest = space.extreme(random.Random(seed), largest=True)
-        needed = space.cost(twin_of(largest), ksa.cost.Budget(energy_uj=1.0)).energy_uj
-        limit = BUDGET_SHARE * needed
-    budget = ksa.cost.Budget(energy_uj=limit)
+    budget = make_budget(space, options, seed)
+    measure, form = measure_of(options.target)
     tuner = Search(
         space,
         budget=budget,
@@ -145,7 +162,7 @@ def search(fold: demo_data.Fold, options: argparse.Namespace, seed: int, folder:
         overwrite=True,
     )
     print(
-        f"Search: at most {budget.energy_uj:.2f} µJ an inference; "
+        f"Search: at most {form.format(getattr(budget, measure))} an inference, {options.target}; "
         f"{len(inner.x_train)} samples train the supernet, {len(inner.x_test)} score trials",
         flush=True,
     )
@@ -248,8 +265,14 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--budget",
         type=float,
-        help="largest energy of an inference in microjoules; default "
+        help="most instructions of an inference, or microjoules on a target of energies; default "
         f"{BUDGET_SHARE:.0%} of what the largest network of ordinary convolutions needs",
+    )
+    parser.add_argument(
+        "--target",
+        choices=list(ksa.cost.HARDWARE),
+        default=TARGET,
+        help="the hardware that the budget is for; default %(default)s",
     )
     parser.add_argument("--folds", type=int, default=1, help="searches on other people; default 1")
     parser.add_argument("--seed", type=int, default=0, help="of weights, order and random splits")
@@ -307,7 +330,8 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(str(error))
         winner = tuner.best_architectures()[0]
         (folder / "architecture.json").write_text(json.dumps(winner, indent=2) + "\n")
-        plots.plot_search(tuner, winner, tuner.oracle.budget, folder / "search.png")
+        measure, _ = measure_of(options.target)
+        plots.plot_search(tuner, winner, measure, folder / "search.png")
         print(f"Winner: {describe(winner)}")
         for network in results:
             architecture = winner if network == "hybrid" else twin_of(winner)

@@ -21,19 +21,19 @@ COLOURS = {
 def plot_search(
     tuner: ksa.tuners.HybridTuner,
     architecture: dict[str, Any],
-    budget: ksa.cost.Budget,
+    cost: str,
     path: Path,
 ) -> None:
-    """Draws accuracy and energy of all trials, and the architecture that was chosen.
+    """Draws accuracy and cost of all trials, and the architecture that was chosen.
 
     Args:
         tuner: The search.
         architecture: The winner.
-        budget: What the search was allowed.
+        cost: What is drawn beside the accuracy, `"instructions"` or `"energy_uj"`.
         path: The PNG to write.
     """
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
-    ksa.tuners.plot_pareto(tuner, "energy_uj", budget=budget, ax=axes[0])
+    ksa.tuners.plot_pareto(tuner, cost, budget=tuner.oracle.budget, ax=axes[0])
     ksa.tuners.plot_architecture(tuner.space, architecture, ax=axes[1])
     figure.suptitle("Trials with the weights of the supernet, and the winner")
     _save(figure, path)

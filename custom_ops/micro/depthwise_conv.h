@@ -31,8 +31,7 @@ static void ksa_depthwise_conv(const ksa_conv_params* p, const int8_t* x, int8_t
         }
       } else {
         for (uint32_t i = 0; i < KSA_CHANNELS; ++i) {
-          y[c + i] = ksa_requantize_fast(sums[i] + p->bias[c + i], p->multiplier[c + i],
-                                         p->output_zero);
+          y[c + i] = ksa_requantize_fast(p, sums[i] + p->bias[c + i], p->multiplier[c + i]);
         }
       }
     }

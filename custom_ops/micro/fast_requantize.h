@@ -1,12 +1,16 @@
-/* Requantisation in two instructions of Arm's DSP cores, SMMLAR and SSAT: of fast layers, those
- * with single rounding and a shift of 32 in every channel. They have a null `shift`. */
+/* Requantisation in three instructions of Arm's DSP cores, LSL, SMMLAR and SSAT: of fast layers,
+ * those with single rounding and one shift for all channels. They have a null `shift`, and
+ * `left_shift` is 32 less that shift; sums have room to be shifted left. */
 #ifndef KERAS_SHIFTADD_MICRO_FAST_REQUANTIZE_H_
 #define KERAS_SHIFTADD_MICRO_FAST_REQUANTIZE_H_
 
 #include "dsp.h"
 #include "requantize.h"
 
-static inline int8_t ksa_requantize_fast(int32_t sum, int32_t multiplier, int32_t zero) {
+static inline int8_t ksa_requantize_fast(const ksa_conv_params* p, int32_t sum,
+                                         int32_t multiplier) {
+  const int32_t zero = p->output_zero;
+  sum = (int32_t)((uint32_t)sum << p->left_shift);
 #if KSA_DSP
   int32_t result;
   __asm__(

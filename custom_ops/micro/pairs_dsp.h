@@ -17,8 +17,9 @@
  *   steps                 16 / KSA_WORDS bytes for each patch word of a pixel
  *   int32 multiplier[4]   negated if the sums are
  *
- * A fast layer, one whose `shift` is null, has single rounding and a shift of 32 in every channel,
- * so that SMMLAR and SSAT requantise. Others take multipliers and shifts from the parameters. */
+ * A fast layer, one whose `shift` is null, has single rounding and one shift for all channels, 32
+ * less `left_shift`: sums are shifted left, then SMMLAR and SSAT requantise. Sums have room for
+ * that. Others take multipliers and shifts from the parameters. */
 #ifndef KERAS_SHIFTADD_MICRO_PAIRS_DSP_H_
 #define KERAS_SHIFTADD_MICRO_PAIRS_DSP_H_
 
@@ -85,6 +86,7 @@ typedef struct {
   int8_t* y[KSA_PIXELS];
   int32_t zero;
   const uint8_t* weights_end;
+  uint32_t left_shift;
 } ksa_pairs;
 
 #if KSA_DSP
@@ -104,9 +106,15 @@ typedef struct {
 
 #define KSA_ENTER                                     \
   "push {r4-r11, lr}\n"                               \
-  "sub sp, #28\n"                                     \
-  "ldm r0, {r1, r2, r3, r4, r5, r6, r7, r8}\n"        \
-  "stm sp, {r2, r3, r4, r5, r6, r7, r8}\n"
+  "sub sp, #32\n"                                     \
+  "ldm r0, {r1, r2, r3, r4, r5, r6, r7, r8, r9}\n"    \
+  "stm sp, {r2, r3, r4, r5, r6, r7, r8, r9}\n"
+
+#define KSA_SHIFT_LEFT                                                    \
+  "ldr r2, [sp, #28]\n cbz r2, 6f\n"                                      \
+  "lsl r4, r4, r2\n lsl r5, r5, r2\n lsl r6, r6, r2\n lsl r7, r7, r2\n"   \
+  "lsl r8, r8, r2\n lsl r9, r9, r2\n lsl r10, r10, r2\n lsl r11, r11, r2\n" \
+  "6:\n"
 
 #define KSA_REQUANTIZE(first, second)                       \
   "smmlar " first ", " first ", r3, r12\n"                  \
@@ -121,7 +129,7 @@ __attribute__((naked, noinline)) static void ksa_fast_pairs(
     const ksa_pairs* pairs __attribute__((unused))) {
   __asm__ volatile(
       KSA_ENTER
-      "1:\n" KSA_SUMS
+      "1:\n" KSA_SUMS KSA_SHIFT_LEFT
       "ldrd r0, r2, [sp, #12]\n"
       "ldr r12, [sp, #20]\n"
       "ldrd r3, lr, [r1], #8\n"
@@ -134,7 +142,7 @@ __attribute__((naked, noinline)) static void ksa_fast_pairs(
       KSA_REQUANTIZE("r7", "r11")
       "strd r0, r2, [sp, #12]\n"
       "ldr r3, [sp, #24]\n cmp r1, r3\n bne 1b\n"
-      "add sp, #28\n"
+      "add sp, #32\n"
       "pop {r4-r11, pc}\n");
 }
 
@@ -183,7 +191,7 @@ static void ksa_requantize_block(const ksa_conv_params* p, const ksa_pairs* pair
     for (uint32_t f = 0; f < count; ++f) {
       const int32_t sum = sums[KSA_FILTERS * i + f];
       pairs->y[i][f] = p->shift ? ksa_requantize_channel(p, first + f, KSA_SIGN * sum)
-                                : ksa_requantize_fast(sum, fast[f], p->output_zero);
+                                : ksa_requantize_fast(p, sum, fast[f]);
     }
   }
 }
@@ -239,6 +247,7 @@ static void ksa_conv_pairs(const ksa_conv_params* p, const int8_t* x, int8_t* y,
   pairs.unrolled_end = patches + (steps & ~(uint32_t)3) * KSA_PIXELS;
   pairs.end = patches + steps * KSA_PIXELS;
   pairs.zero = p->output_zero;
+  pairs.left_shift = p->left_shift;
   pairs.weights_end = pairs.weights + p->out_channels / KSA_FILTERS * block_bytes;
   while (pixels) {
     /* The last of an odd number of pixels is computed twice. */

@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Raised with every change of a struct, a signature or a layout of weights. */
-#define KSA_MICRO_VERSION 1
+#define KSA_MICRO_VERSION 2
 
 /* ---- Requantisation ------------------------------------------------------------------------- */
 
@@ -62,7 +62,8 @@ typedef struct {
   uint16_t groups;
   int8_t input_zero;
   int8_t output_zero, low, high;
-  uint8_t rounding; /* ksa_rounding */
+  uint8_t rounding;   /* ksa_rounding */
+  uint8_t left_shift; /* of functions that take a null `shift`: 32 less the shift of all channels */
   const void* weights;
   const int32_t* bias;
   const int32_t* multiplier;

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_shiftadd.export._c.kernels import Kernel
-from keras_shiftadd.export._c.packing_dsp import requantizes_fast
+from keras_shiftadd.export._c.packing_dsp import fast_left_shift
 from keras_shiftadd.export._integer.model import Tensor
 from keras_shiftadd.export._integer.operators import Convolution
 
@@ -58,7 +58,7 @@ def features(kernel: Kernel, operator: Convolution, output: Tensor) -> tuple[flo
         float(rows * columns * operator.groups * pixels),
         float(blocks * filters),
         float(output.size),
-        0.0 if requantizes_fast(operator.requantization) else float(output.size),
+        0.0 if fast_left_shift(operator) is not None else float(output.size),
         1.0,
     )
 

@@ -105,7 +105,7 @@ def _pack_dsp(convolution: Convolution, source: Tensor) -> Constants:
         weights = packing_dsp.adder_blocks(convolution)
     else:
         weights = packing_dsp.conv_blocks(convolution, source.quantization.zero_point)
-    if packing_dsp.requantizes_fast(convolution.requantization):
+    if packing_dsp.fast_left_shift(convolution) is not None:
         return Constants(weights, None, None, None)
     return Constants(weights, **{**_all(convolution), "bias": None})
 
@@ -131,7 +131,7 @@ def _pack_depthwise(convolution: Convolution, source: Tensor, codes: bool) -> Co
     bias = packing.bias_without_zero(convolution, source.quantization.zero_point)
     weights = packing_depthwise.blocks(convolution, codes)
     arrays = {**_all(convolution), "bias": bias}
-    if packing_dsp.requantizes_fast(convolution.requantization):
+    if packing_dsp.fast_left_shift(convolution) is not None:
         return Constants(weights, bias, arrays["multiplier"], None)
     return Constants(weights, **arrays)
 

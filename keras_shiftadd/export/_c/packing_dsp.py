@@ -7,19 +7,39 @@ the weights in the order in which they are read, four multipliers.
 import numpy as np
 
 from keras_shiftadd.export._c.packing import by_filter
-from keras_shiftadd.export._integer.operators import Convolution, Requantization
+from keras_shiftadd.export._integer.operators import Convolution
 
 _FILTERS = 4
 _ELEMENTS = 4
 
 
-def requantizes_fast(requantization: Requantization) -> bool:
-    """Whether SMMLAR and SSAT requantise: one rounding, a shift of 32 everywhere."""
-    return bool(
-        requantization.rounding == "single"
-        and np.all(requantization.shift == 32)
-        and np.all(requantization.multiplier > -(2**31))
-    )
+def fast_left_shift(convolution: Convolution) -> int | None:
+    """How far sums are shifted left for LSL, SMMLAR and SSAT to requantise them.
+
+    That takes one rounding, one shift of at most 32 for all filters, and sums that stay within 32
+    bits.
+
+    Returns:
+        32 less the shift, or None where the layer is not requantised in that form.
+    """
+    requantization = convolution.requantization
+    shift = int(requantization.shift.flat[0])
+    if (
+        requantization.rounding != "single"
+        or shift > 32
+        or np.any(requantization.shift != shift)
+        or np.any(requantization.multiplier == -(2**31))
+    ):
+        return None
+    left = 32 - shift
+    return left if left == 0 or _largest_sum(convolution) << left < 2**31 else None
+
+
+def _largest_sum(convolution: Convolution) -> int:
+    """A bound on the magnitude of sums with their bias."""
+    kernel = np.abs(convolution.kernel.astype(np.int64))
+    terms = np.full_like(kernel, 255) if convolution.operator == "adder" else 255 * kernel
+    return int((terms.sum(axis=(0, 1, 2)) + np.abs(convolution.bias.astype(np.int64))).max())
 
 
 def adder_blocks(convolution: Convolution) -> np.ndarray:
@@ -72,9 +92,8 @@ def _whole_blocks(weights: np.ndarray) -> np.ndarray:
 
 def _multiplier(convolution: Convolution) -> np.ndarray:
     """The multipliers of a fast layer; others do not use them."""
-    requantization = convolution.requantization
-    if requantizes_fast(requantization):
-        return np.broadcast_to(requantization.multiplier, convolution.bias.shape)
+    if fast_left_shift(convolution) is not None:
+        return np.broadcast_to(convolution.requantization.multiplier, convolution.bias.shape)
     return np.zeros_like(convolution.bias)
 
 

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Mapping
 
+from keras_shiftadd.export._c.packing_dsp import fast_left_shift
 from keras_shiftadd.export._integer.model import Tensor
 from keras_shiftadd.export._integer.operators import Convolution
 
@@ -62,6 +63,7 @@ def convolution_fields(convolution: Convolution, source: Tensor, output: Tensor)
         "low": requantization.low,
         "high": requantization.high,
         "rounding": ROUNDINGS[requantization.rounding],
+        "left_shift": fast_left_shift(convolution) or 0,
     }
 
 
@@ -79,7 +81,7 @@ def convolution_bytes(
             null.
         pointer_bytes: 4, or 8 on a 64-bit host.
     """
-    integers = struct.pack("<15H4bB", *fields.values())
+    integers = struct.pack("<15H4b2B", *fields.values())
     padding = bytes(-len(integers) % pointer_bytes)
     code = {4: "I", 8: "Q"}[pointer_bytes]
     return integers + padding + struct.pack(f"<4{code}", *(pointers.get(p, 0) for p in POINTERS))

@@ -7,6 +7,8 @@ import numpy as np
 
 _LARGEST = 2**31
 _LONGEST_SHIFT = 62
+# Sums of few numbers have that many bits to spare.
+_WIDEST_BITS = 8
 
 
 def finest_multiplier(factor: float) -> tuple[int, int]:
@@ -28,15 +30,24 @@ def finest_multiplier(factor: float) -> tuple[int, int]:
     return _checked(factor, multiplier, shift)
 
 
-def fast_multiplier(factor: float) -> tuple[int, int]:
-    """As `finest_multiplier`, but with a shift of 32 where the factor is below one half.
+def fast_multipliers(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Multipliers with one shift for all factors, the largest up to 32 that holds them.
 
-    Processors with a multiplication that keeps the high word need no shift then.
+    Processors with a multiplication that keeps the high word then shift sums left, if at all, and
+    need no other shift. Where a factor is 128 or more, each has its finest.
+
+    Args:
+        factors: float array.
+
+    Returns:
+        The multipliers and shifts, int32 arrays.
     """
-    multiplier = round(factor * 2.0**32)
-    if abs(multiplier) < _LARGEST:
-        return multiplier, 32
-    return finest_multiplier(factor)
+    flat = np.ravel(factors)
+    for shift in range(32, 32 - _WIDEST_BITS - 1, -1):
+        integers = np.rint(flat * 2.0**shift)
+        if np.abs(integers).max(initial=0.0) < _LARGEST:
+            return integers.astype(np.int32), np.full(flat.shape, shift, np.int32)
+    return multipliers(flat, finest_multiplier)
 
 
 def tflite_multiplier(factor: float) -> tuple[int, int]:

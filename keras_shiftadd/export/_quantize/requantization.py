@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_shiftadd.export._integer.multipliers import (
-    fast_multiplier,
+    fast_multipliers,
     multipliers,
     power_of_two_multiplier,
     tflite_multiplier,
@@ -60,7 +60,7 @@ def requantization_integers(
         output = _coarse_enough(output, slope, largest_sum + np.abs(bias))
         return Integers(bias, *multipliers(slope / output.scale, tflite_multiplier), output)
     if not powers_of_two:
-        return Integers(bias, *multipliers(slope / output.scale, fast_multiplier), output)
+        return Integers(bias, *fast_multipliers(slope / output.scale), output)
     output = _near_powers_of_two(output, slope)
     multiplier, shift = multipliers(slope / output.scale, power_of_two_multiplier)
     # The mean of each channel stays where it is though the slope is rounded.

@@ -39,16 +39,16 @@ def compile_library(target, flags=("-O2",), load=True):
 
 
 def draw_requantization(
-    rng, filters, spread, rounding="single", fast=False, power_of_two=False, **limits
+    rng, filters, spread, rounding="single", fast=None, power_of_two=False, **limits
 ):
     """Factors that use up the range of a byte for sums up to `spread`.
 
-    Multipliers are negative too where the rounding is single; `fast` ones have a shift of 32,
+    Multipliers are negative too where the rounding is single; `fast` ones have that shift,
     those of a power of two are 2**30.
     """
     factors = rng.uniform(0.3, 1.5, filters) * 128 / spread
     if fast:
-        multiplier, shift = np.round(factors * 2.0**32), np.full(filters, 32)
+        multiplier, shift = np.round(factors * 2.0**fast), np.full(filters, fast)
         multiplier = np.minimum(multiplier, 2.0**31 - 1)
     else:
         shift = 31 - np.frexp(factors)[1]

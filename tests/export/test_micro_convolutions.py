@@ -45,8 +45,9 @@ GRID = {
 }
 ROUNDINGS = {
     "single": {},
-    "fast": {"fast": True},
-    "fast, clamped": {"fast": True, "low": -20, "high": 90},
+    "fast": {"fast": 32},
+    "fast, clamped": {"fast": 32, "low": -20, "high": 90},
+    "fast, shifted left": {"fast": 29},
     "power of two": {"power_of_two": True},
     "double": {"rounding": "double", "low": -100},
 }

@@ -24,12 +24,13 @@ CORES = ("cortex-m4", "cortex-m0", "rv32i", "rv32im")
 SAME = ((1, 1), (1, 1))
 # Image, window, channels, filters, what else there is of the layer, and its requantisation.
 LAYERS = (
-    ((5, 5), (3, 3), 8, 8, {"pads": SAME}, {"fast": True}),
+    ((5, 5), (3, 3), 8, 8, {"pads": SAME}, {"fast": 32}),
     ((3, 5), (3, 3), 5, 6, {"pads": SAME, "strides": (2, 2)}, {}),
     ((4, 3), (1, 1), 9, 5, {}, {"power_of_two": True}),
     ((1, 1), (1, 1), 37, 7, {}, {"rounding": "double"}),
-    ((2, 2), (3, 3), 60, 2, {"pads": SAME}, {"fast": True, "low": -20, "high": 90}),
-    ((5, 4), (3, 3), 6, 6, {"groups": 6, "pads": SAME}, {"fast": True}),
+    ((2, 2), (3, 3), 60, 2, {"pads": SAME}, {"fast": 32, "low": -20, "high": 90}),
+    ((3, 3), (1, 1), 12, 9, {}, {"fast": 29}),
+    ((5, 4), (3, 3), 6, 6, {"groups": 6, "pads": SAME}, {"fast": 30}),
     ((5, 5), (3, 3), 7, 7, {"groups": 7, "strides": (2, 2)}, {"rounding": "double"}),
 )
 

@@ -47,7 +47,7 @@ def sources(tmp_path):
     for file in (folder / OPS).glob("kernels/*.cc"):
         if file.name != "manifest.cc":
             file.unlink()
-    for name in ("tensorflow", "jax"):
+    for name in ("tensorflow", "jax", "litert", "tflite_micro"):
         for file in (folder / OPS).glob(f"bindings/{name}*.cc"):
             file.unlink()
     (folder / OPS / "kernels" / "kernel.cc").write_text(KERNEL)

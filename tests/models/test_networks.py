@@ -143,7 +143,11 @@ def test_a_network_learns_two_classes(arguments, rng):
 
 @pytest.mark.parametrize(
     ("name", "operator"),
-    [("MobileNetV3Small", "shift"), ("DSCNN", "adder"), ("ResNet8", "shift_adder")],
+    [
+        pytest.param("MobileNetV3Small", "shift", marks=once),
+        ("DSCNN", "adder"),
+        pytest.param("ResNet8", "shift_adder", marks=once),
+    ],
 )
 def test_networks_train_inside_wider_ones(name, operator, rng):
     model = small(name, operators=operator)

@@ -5,12 +5,10 @@ from typing import Any
 
 import keras
 
-from keras_shiftadd import ops as shiftadd_ops
 from keras_shiftadd.layers import _arguments
-from keras_shiftadd.layers._adder_kernel import gradient_scale_argument
 from keras_shiftadd.layers._attention_axes import AttentionAxes, attention_axes_argument
+from keras_shiftadd.layers._operator_arguments import OperatorArguments
 from keras_shiftadd.layers._projections import make_normalization, make_projection, projections
-from keras_shiftadd.layers._shift_kernel import SHIFT_FORMS
 
 Shape = tuple[int | None, ...]
 
@@ -67,19 +65,12 @@ class AttentionBase(keras.layers.Layer):
         self.bias_constraint = keras.constraints.get(bias_constraint)
         self.projections = projections(projection)
         self.projection = projection
-        self.form = _arguments.one_of(form, SHIFT_FORMS, "form")
-        # Which exponents there are also checks both arguments.
-        if form == "sign_exponent":
-            shiftadd_ops.sign_exponent_exponents(weight_bits, max_exponent)
-        else:
-            shiftadd_ops.quantized_exponents(weight_bits, max_exponent)
-        self.weight_bits = weight_bits
-        self.max_exponent = max_exponent
-        self.gradient = _arguments.one_of(gradient, shiftadd_ops.ADDER_GRADIENTS, "gradient")
-        self.gradient_scale = gradient_scale_argument(gradient_scale)
-        self.normalization_momentum = _arguments.fraction(
-            normalization_momentum, "normalization_momentum"
+        self._operators = OperatorArguments(
+            form, weight_bits, max_exponent, gradient, gradient_scale, normalization_momentum
         )
+        # Public attributes, like all other arguments.
+        for name, value in self._operators.get_config().items():
+            setattr(self, name, value)
         self._add_projection("query", self.num_heads * self.key_dim)
         if self._shares_query:
             self.key_dense = self.key_normalization = None
@@ -101,15 +92,10 @@ class AttentionBase(keras.layers.Layer):
             "trainable": self.trainable,
             "dtype": self.dtype_policy,
         }
-        shift = {
-            "form": self.form,
-            "weight_bits": self.weight_bits,
-            "max_exponent": self.max_exponent,
-        }
-        adder = {"gradient": self.gradient, "gradient_scale": self.gradient_scale}
-        dense = make_projection(kind, units, place, shared, shift, adder)
+        operators = self._operators
+        dense = make_projection(kind, units, place, shared, operators.shift, operators.adder)
         setattr(self, f"{place}_dense", dense)
-        normalization = make_normalization(kind, place, self.normalization_momentum, shared)
+        normalization = make_normalization(kind, place, operators.normalization_momentum, shared)
         setattr(self, f"{place}_normalization", normalization)
 
     def _build_projections(self, query_shape: Shape, value_shape: Shape, key_shape: Shape) -> None:
@@ -179,12 +165,7 @@ class AttentionBase(keras.layers.Layer):
             "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
             "bias_constraint": keras.constraints.serialize(self.bias_constraint),
             "projection": self.projection,
-            "form": self.form,
-            "weight_bits": self.weight_bits,
-            "max_exponent": self.max_exponent,
-            "gradient": self.gradient,
-            "gradient_scale": self.gradient_scale,
-            "normalization_momentum": self.normalization_momentum,
+            **self._operators.get_config(),
         }
 
 

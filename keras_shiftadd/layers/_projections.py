@@ -1,4 +1,4 @@
-"""The linear maps of an attention layer: ordinary, shift or adder."""
+"""The linear maps of layers made of layers: ordinary, shift or adder."""
 
 from typing import Any
 
@@ -12,18 +12,18 @@ PLACES = ("query", "key", "value", "output")
 PROJECTIONS = ("dense", "shift", "adder")
 
 
-def projections(value: Any) -> dict[str, str]:
+def projections(value: Any, places: tuple[str, ...] = PLACES) -> dict[str, str]:
     """Returns the projection at each place, from one name or a dict of them."""
     if isinstance(value, dict):
-        if set(value) != set(PLACES):
+        if set(value) != set(places):
             raise ValueError(
-                f"A dict as `projection` must name the projection at each of {PLACES}. "
+                f"A dict as `projection` must name the projection at each of {places}. "
                 f"Received: projection={value!r}."
             )
         return {
-            place: _arguments.one_of(value[place], PROJECTIONS, "projection") for place in PLACES
+            place: _arguments.one_of(value[place], PROJECTIONS, "projection") for place in places
         }
-    return dict.fromkeys(PLACES, _arguments.one_of(value, PROJECTIONS, "projection"))
+    return dict.fromkeys(places, _arguments.one_of(value, PROJECTIONS, "projection"))
 
 
 def make_projection(

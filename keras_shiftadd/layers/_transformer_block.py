@@ -26,21 +26,21 @@ class TransformerBlock(keras.layers.Layer):
         self,
         hidden_units: int,
         num_heads: int,
-        operator: str,
-        kernel_size: int,
-        projection: str,
-        similarity: str,
-        feed_forward: str,
-        experts: tuple[str, ...],
-        expert_latencies: tuple[float, ...] | None,
-        dropout: float,
-        attention_dropout: float,
-        activation: Any,
-        normalize_first: bool,
-        layer_norm_epsilon: float,
-        weight_bits: int,
-        normalization_momentum: float,
-        seed: int | None,
+        operator: str = "attention",
+        kernel_size: int = 7,
+        projection: str = "dense",
+        similarity: str = "dot",
+        feed_forward: str = "dense",
+        experts: tuple[str, ...] = ("dense", "shift"),
+        expert_latencies: tuple[float, ...] | None = None,
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        activation: Any = "relu",
+        normalize_first: bool = False,
+        layer_norm_epsilon: float = 1e-5,
+        weight_bits: int = 5,
+        normalization_momentum: float = 0.99,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -114,10 +114,22 @@ class TransformerBlock(keras.layers.Layer):
             )
         return HybridFeedForward(self.hidden_units, projection=self.feed_forward, **arguments)
 
-    def _normalization(self, name: str) -> keras.layers.Layer:
-        return keras.layers.LayerNormalization(
+    def _normalization(self, name: str, shape: tuple[int | None, ...]) -> keras.layers.Layer:
+        layer = keras.layers.LayerNormalization(
             epsilon=self.layer_norm_epsilon, name=f"{name}_norm", **self._common
         )
+        layer.build(shape)
+        return layer
+
+    def _build_feed_forward(self, shape: tuple[int | None, ...]) -> None:
+        self.feed_forward_layer.build(shape)
+        self.feed_forward_norm = self._normalization("feed_forward", shape)
+
+    def _feed(self, inputs: Any, mask: Any, training: bool | None) -> Any:
+        """The feed-forward part, with its residual connection."""
+        x = self._before(self.feed_forward_norm, inputs)
+        x = self.feed_forward_layer(x, mask=mask, training=training)
+        return self._after(self.feed_forward_norm, inputs, x, training)
 
     def _before(self, normalization: keras.layers.Layer, x: Any) -> Any:
         """What a part reads."""

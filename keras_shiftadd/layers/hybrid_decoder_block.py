@@ -83,48 +83,6 @@ class HybridDecoderBlock(TransformerBlock):
     _operators_allowed = ATTENDING_OPERATORS
     _similarities_allowed = ("dot", "laplacian")
 
-    def __init__(
-        self,
-        hidden_units: int,
-        num_heads: int,
-        operator: str = "attention",
-        kernel_size: int = 7,
-        projection: str = "dense",
-        similarity: str = "dot",
-        feed_forward: str = "dense",
-        experts: tuple[str, ...] = ("dense", "shift"),
-        expert_latencies: tuple[float, ...] | None = None,
-        dropout: float = 0.0,
-        attention_dropout: float = 0.0,
-        activation: Any = "relu",
-        normalize_first: bool = False,
-        layer_norm_epsilon: float = 1e-5,
-        weight_bits: int = 5,
-        normalization_momentum: float = 0.99,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            hidden_units=hidden_units,
-            num_heads=num_heads,
-            operator=operator,
-            kernel_size=kernel_size,
-            projection=projection,
-            similarity=similarity,
-            feed_forward=feed_forward,
-            experts=experts,
-            expert_latencies=expert_latencies,
-            dropout=dropout,
-            attention_dropout=attention_dropout,
-            activation=activation,
-            normalize_first=normalize_first,
-            layer_norm_epsilon=layer_norm_epsilon,
-            weight_bits=weight_bits,
-            normalization_momentum=normalization_momentum,
-            seed=seed,
-            **kwargs,
-        )
-
     def build(
         self,
         inputs_shape: tuple[int | None, ...],
@@ -138,8 +96,7 @@ class HybridDecoderBlock(TransformerBlock):
                 f"Received: {channels} channels, num_heads={self.num_heads}."
             )
         self.mixer.build(inputs_shape)
-        self.mixer_norm = self._normalization("mixer")
-        self.mixer_norm.build(inputs_shape)
+        self.mixer_norm = self._normalization("mixer", inputs_shape)
         self.cross_attention = HybridAttention(
             self.num_heads,
             channels // self.num_heads,
@@ -148,11 +105,8 @@ class HybridDecoderBlock(TransformerBlock):
             name="cross_attention",
         )
         self.cross_attention.build(inputs_shape, encoder_outputs_shape)
-        self.cross_attention_norm = self._normalization("cross_attention")
-        self.cross_attention_norm.build(inputs_shape)
-        self.feed_forward_layer.build(inputs_shape)
-        self.feed_forward_norm = self._normalization("feed_forward")
-        self.feed_forward_norm.build(inputs_shape)
+        self.cross_attention_norm = self._normalization("cross_attention", inputs_shape)
+        self._build_feed_forward(inputs_shape)
         self.built = True
 
     def make_cache(self, encoder_outputs: Any, length: int) -> tuple[Any, Any]:
@@ -202,9 +156,7 @@ class HybridDecoderBlock(TransformerBlock):
             training=training,
         )[:2]
         inputs = self._after(self.cross_attention_norm, inputs, x, training)
-        x = self._before(self.feed_forward_norm, inputs)
-        x = self.feed_forward_layer(x, mask=inputs_mask, training=training)
-        results = [self._after(self.feed_forward_norm, inputs, x, training)]
+        results = [self._feed(inputs, inputs_mask, training)]
         if return_attention_scores:
             results.append(scores)
         if cache is not None:

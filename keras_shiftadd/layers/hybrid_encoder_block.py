@@ -75,56 +75,11 @@ class HybridEncoderBlock(TransformerBlock):
     _operators_allowed = BLOCK_OPERATORS
     _similarities_allowed = SIMILARITIES
 
-    def __init__(
-        self,
-        hidden_units: int,
-        num_heads: int,
-        operator: str = "attention",
-        kernel_size: int = 7,
-        projection: str = "dense",
-        similarity: str = "dot",
-        feed_forward: str = "dense",
-        experts: tuple[str, ...] = ("dense", "shift"),
-        expert_latencies: tuple[float, ...] | None = None,
-        dropout: float = 0.0,
-        attention_dropout: float = 0.0,
-        activation: Any = "relu",
-        normalize_first: bool = False,
-        layer_norm_epsilon: float = 1e-5,
-        weight_bits: int = 5,
-        normalization_momentum: float = 0.99,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            hidden_units=hidden_units,
-            num_heads=num_heads,
-            operator=operator,
-            kernel_size=kernel_size,
-            projection=projection,
-            similarity=similarity,
-            feed_forward=feed_forward,
-            experts=experts,
-            expert_latencies=expert_latencies,
-            dropout=dropout,
-            attention_dropout=attention_dropout,
-            activation=activation,
-            normalize_first=normalize_first,
-            layer_norm_epsilon=layer_norm_epsilon,
-            weight_bits=weight_bits,
-            normalization_momentum=normalization_momentum,
-            seed=seed,
-            **kwargs,
-        )
-
     def build(self, inputs_shape: tuple[int | None, ...]) -> None:
         """Builds the parts."""
         self.mixer.build(inputs_shape)
-        self.mixer_norm = self._normalization("mixer")
-        self.mixer_norm.build(inputs_shape)
-        self.feed_forward_layer.build(inputs_shape)
-        self.feed_forward_norm = self._normalization("feed_forward")
-        self.feed_forward_norm.build(inputs_shape)
+        self.mixer_norm = self._normalization("mixer", inputs_shape)
+        self._build_feed_forward(inputs_shape)
         self.built = True
 
     def call(
@@ -150,7 +105,5 @@ class HybridEncoderBlock(TransformerBlock):
         )
         x, scores = x if return_attention_scores else (x, None)
         inputs = self._after(self.mixer_norm, inputs, x, training)
-        x = self._before(self.feed_forward_norm, inputs)
-        x = self.feed_forward_layer(x, mask=mask, training=training)
-        outputs = self._after(self.feed_forward_norm, inputs, x, training)
+        outputs = self._feed(inputs, mask, training)
         return (outputs, scores) if return_attention_scores else outputs

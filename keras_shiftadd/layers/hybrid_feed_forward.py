@@ -7,7 +7,7 @@ import keras
 from keras_shiftadd.layers import _arguments
 from keras_shiftadd.layers._operator_arguments import OperatorArguments
 from keras_shiftadd.layers._projection import Projection
-from keras_shiftadd.layers._projections import PROJECTIONS
+from keras_shiftadd.layers._projections import projections
 
 _PLACES = ("hidden", "output")
 
@@ -99,7 +99,7 @@ class HybridFeedForward(keras.layers.Layer):
         self.units = None if units is None else _arguments.positive(units, "units")
         self.use_bias = use_bias
         self.projection = projection
-        self._kinds = _kinds(projection)
+        self._kinds = projections(projection, _PLACES)
         self.seed = seed
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
@@ -179,17 +179,3 @@ class HybridFeedForward(keras.layers.Layer):
             "seed": self.seed,
             **self._operators.get_config(),
         }
-
-
-def _kinds(value: Any) -> dict[str, str]:
-    if isinstance(value, dict):
-        if set(value) != set(_PLACES):
-            raise ValueError(
-                f"A dict as `projection` must name the projection at each of {_PLACES}. "
-                f"Received: projection={value!r}."
-            )
-        return {
-            place: _arguments.one_of(kind, PROJECTIONS, "projection")
-            for place, kind in value.items()
-        }
-    return dict.fromkeys(_PLACES, _arguments.one_of(value, PROJECTIONS, "projection"))

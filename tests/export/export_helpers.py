@@ -7,8 +7,28 @@ about 2 steps; the adder's differences cost one more.
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from keras_shiftadd import export
+from keras_shiftadd import layers as ksa_layers
+
+# The layers of each operator.
+CONVOLUTIONS = {
+    "conv": layers.Conv2D,
+    "shift": ksa_layers.ShiftConv2D,
+    "adder": ksa_layers.AdderConv2D,
+}
+DEPTHWISE = {
+    "conv": layers.DepthwiseConv2D,
+    "shift": ksa_layers.ShiftDepthwiseConv2D,
+    "adder": ksa_layers.AdderDepthwiseConv2D,
+}
+SEQUENCES = {
+    "conv": layers.Conv1D,
+    "shift": ksa_layers.ShiftConv1D,
+    "adder": ksa_layers.AdderConv1D,
+}
+DENSE = {"conv": layers.Dense, "shift": ksa_layers.ShiftDense, "adder": ksa_layers.AdderDense}
 
 # JAX compiles each layer anew, which takes seconds for an adder layer.
 not_on_jax = pytest.mark.skipif(
@@ -24,13 +44,29 @@ def normal(*shape: int, count: int = 24) -> np.ndarray:
     return np.random.default_rng(0).normal(size=(count, *shape)).astype("float32")
 
 
-def sequential(shape: tuple[int, ...], *layers: keras.layers.Layer) -> keras.Sequential:
-    return keras.Sequential([keras.Input(shape), *layers])
+def sequential(shape: tuple[int, ...], *inner: layers.Layer) -> keras.Sequential:
+    return keras.Sequential([keras.Input(shape), *inner])
+
+
+def normalized(inputs: keras.KerasTensor, layer: layers.Layer) -> keras.KerasTensor:
+    """A layer with its BatchNormalization and ReLU."""
+    return layers.ReLU()(layers.BatchNormalization()(layer(inputs)))
+
+
+def hybrid_network(shape: tuple[int, ...] = (12, 12, 3), classes: int = 6) -> keras.Model:
+    """Conv, shift, adder and shift-adder layers, with a residual sum."""
+    inputs = keras.Input(shape)
+    x = normalized(inputs, layers.Conv2D(8, 3, padding="same", use_bias=False))
+    x = normalized(x, ksa_layers.ShiftConv2D(12, 3, strides=2, padding="same", use_bias=False))
+    y = normalized(x, ksa_layers.AdderConv2D(12, 3, padding="same", use_bias=False))
+    x = layers.Add()([x, layers.Dropout(0.2)(y)])
+    x = normalized(x, ksa_layers.ShiftAdderConv2D(12, 3))
+    return keras.Model(inputs, layers.Dense(classes)(layers.GlobalAveragePooling2D()(x)))
 
 
 def settle(model: keras.Model, data: np.ndarray) -> keras.Model:
     """Gives all BatchNormalization layers the statistics of the data."""
-    found = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    found = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
     momenta = [layer.momentum for layer in found]
     for layer in found:
         layer.momentum = 0.0

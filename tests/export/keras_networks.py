@@ -9,42 +9,19 @@ from typing import Any
 
 import keras
 import numpy as np
-from export_helpers import settle
+from export_helpers import CONVOLUTIONS, DENSE, DEPTHWISE, SEQUENCES, settle
 from keras import layers
-
-from keras_shiftadd import layers as ksa_layers
-
-_CONV = {
-    "conv": layers.Conv2D,
-    "shift": ksa_layers.ShiftConv2D,
-    "adder": ksa_layers.AdderConv2D,
-}
-_DEPTHWISE = {
-    "conv": layers.DepthwiseConv2D,
-    "shift": ksa_layers.ShiftDepthwiseConv2D,
-    "adder": ksa_layers.AdderDepthwiseConv2D,
-}
-_DENSE = {
-    "conv": layers.Dense,
-    "shift": ksa_layers.ShiftDense,
-    "adder": ksa_layers.AdderDense,
-}
 
 
 def gestures(operators: tuple[str, ...] = ("conv", "shift", "adder")) -> keras.Model:
     """Windows of 128 samples from 6 axes of a motion sensor, 7 classes; one-dimensional."""
-    kinds = {
-        "conv": layers.Conv1D,
-        "shift": ksa_layers.ShiftConv1D,
-        "adder": ksa_layers.AdderConv1D,
-    }
     inputs = x = keras.Input((128, 6))
     for index, filters in enumerate((16, 24, 32)):
-        conv = kinds[operators[index % len(operators)]]
+        conv = SEQUENCES[operators[index % len(operators)]]
         x = conv(filters, 5, strides=2, padding="same", use_bias=False)(x)
         x = layers.ReLU()(layers.BatchNormalization()(x))
     x = layers.GlobalAveragePooling1D()(x)
-    return keras.Model(inputs, _DENSE["conv"](7)(x), name="gestures")
+    return keras.Model(inputs, DENSE["conv"](7)(x), name="gestures")
 
 
 def keyword_spotting(operators: tuple[str, ...] = ("conv", "shift", "adder")) -> keras.Model:
@@ -53,7 +30,7 @@ def keyword_spotting(operators: tuple[str, ...] = ("conv", "shift", "adder")) ->
     x = _conv(inputs, operators[0], 16, (10, 4), strides=(2, 2))
     for index in range(4):
         operator = operators[(index + 1) % len(operators)]
-        x = _DEPTHWISE[operator](3, padding="same", use_bias=False)(x)
+        x = DEPTHWISE[operator](3, padding="same", use_bias=False)(x)
         x = layers.ReLU()(layers.BatchNormalization()(x))
         x = _conv(x, operator, 16, (1, 1))
     x = layers.GlobalAveragePooling2D()(x)
@@ -110,6 +87,6 @@ def _conv(
     strides: Any = 1,
     activation: bool = True,
 ) -> Any:
-    conv = _CONV[operator](filters, size, strides=strides, padding="same", use_bias=False)
+    conv = CONVOLUTIONS[operator](filters, size, strides=strides, padding="same", use_bias=False)
     x = layers.BatchNormalization()(conv(x))
     return layers.ReLU()(x) if activation else x

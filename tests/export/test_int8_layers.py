@@ -3,28 +3,21 @@
 import keras
 import numpy as np
 import pytest
-from export_helpers import hold, not_on_jax, sequential, settle
+from export_helpers import (
+    CONVOLUTIONS,
+    DENSE,
+    DEPTHWISE,
+    SEQUENCES,
+    hold,
+    not_on_jax,
+    sequential,
+    settle,
+)
 from keras import layers
 
 from keras_shiftadd import export
 from keras_shiftadd import layers as ksa_layers
 
-CONVOLUTIONS = {
-    "conv": layers.Conv2D,
-    "shift": ksa_layers.ShiftConv2D,
-    "adder": ksa_layers.AdderConv2D,
-}
-DEPTHWISE = {
-    "conv": layers.DepthwiseConv2D,
-    "shift": ksa_layers.ShiftDepthwiseConv2D,
-    "adder": ksa_layers.AdderDepthwiseConv2D,
-}
-SEQUENCES = {
-    "conv": layers.Conv1D,
-    "shift": ksa_layers.ShiftConv1D,
-    "adder": ksa_layers.AdderConv1D,
-}
-DENSE = {"conv": layers.Dense, "shift": ksa_layers.ShiftDense, "adder": ksa_layers.AdderDense}
 # The file is written from numbers, not by a backend: elsewhere a case of each kind is enough.
 EVERYWHERE = slice(None if keras.backend.backend() == "tensorflow" else 1)
 

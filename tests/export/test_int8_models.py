@@ -3,26 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from export_helpers import hold, not_on_jax, predict, sequential, settle
+from export_helpers import hold, hybrid_network, not_on_jax, predict, sequential, settle
 from keras import layers
 
 from keras_shiftadd import export
 from keras_shiftadd import layers as ksa_layers
-
-
-def block(inputs, layer):
-    outputs = layers.BatchNormalization()(layer(inputs))
-    return layers.ReLU()(outputs)
-
-
-def hybrid(shape=(12, 12, 3), classes=6):
-    inputs = keras.Input(shape)
-    x = block(inputs, layers.Conv2D(8, 3, padding="same", use_bias=False))
-    x = block(x, ksa_layers.ShiftConv2D(12, 3, strides=2, padding="same", use_bias=False))
-    y = block(x, ksa_layers.AdderConv2D(12, 3, padding="same", use_bias=False))
-    x = layers.Add()([x, layers.Dropout(0.2)(y)])
-    x = block(x, ksa_layers.ShiftAdderConv2D(12, 3))
-    return keras.Model(inputs, layers.Dense(classes)(layers.GlobalAveragePooling2D()(x)))
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +15,7 @@ def hybrid_file(tmp_path_factory):
     """A hybrid network, its data, and the file that it was exported to."""
     keras.utils.set_random_seed(1)
     data = np.random.default_rng(0).normal(size=(48, 12, 12, 3)).astype("float32")
-    model = settle(hybrid(), data)
+    model = settle(hybrid_network(), data)
     path = tmp_path_factory.mktemp("hybrid") / "model.tflite"
     export.to_tflite(model, path, data, verbose=0)
     return model, data, path

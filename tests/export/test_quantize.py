@@ -3,7 +3,17 @@
 import keras
 import numpy as np
 import pytest
-from export_helpers import normal, predict, sequential, settle
+from export_helpers import (
+    CONVOLUTIONS,
+    DENSE,
+    DEPTHWISE,
+    SEQUENCES,
+    hybrid_network,
+    normal,
+    predict,
+    sequential,
+    settle,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
@@ -21,22 +31,6 @@ from keras_shiftadd.export._integer.operators import (
     Reshape,
 )
 
-CONVOLUTIONS = {
-    "conv": layers.Conv2D,
-    "shift": ksa_layers.ShiftConv2D,
-    "adder": ksa_layers.AdderConv2D,
-}
-DEPTHWISE = {
-    "conv": layers.DepthwiseConv2D,
-    "shift": ksa_layers.ShiftDepthwiseConv2D,
-    "adder": ksa_layers.AdderDepthwiseConv2D,
-}
-SEQUENCES = {
-    "conv": layers.Conv1D,
-    "shift": ksa_layers.ShiftConv1D,
-    "adder": ksa_layers.AdderConv1D,
-}
-DENSE = {"conv": layers.Dense, "shift": ksa_layers.ShiftDense, "adder": ksa_layers.AdderDense}
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 # Integers are made from numbers, not by a backend: elsewhere a case of each kind is enough.
 EVERYWHERE = slice(None if ON_TENSORFLOW else 1)
@@ -381,25 +375,11 @@ def test_sums_and_differences():
     ]
 
 
-def hybrid(shape=(12, 12, 3), classes=6):
-    inputs = keras.Input(shape)
-
-    def block(x, layer):
-        return layers.ReLU()(layers.BatchNormalization()(layer(x)))
-
-    x = block(inputs, layers.Conv2D(8, 3, padding="same", use_bias=False))
-    x = block(x, ksa_layers.ShiftConv2D(12, 3, strides=2, padding="same", use_bias=False))
-    y = block(x, ksa_layers.AdderConv2D(12, 3, padding="same", use_bias=False))
-    x = layers.Add()([x, layers.Dropout(0.2)(y)])
-    x = block(x, ksa_layers.ShiftAdderConv2D(12, 3))
-    return keras.Model(inputs, layers.Dense(classes)(layers.GlobalAveragePooling2D()(x)))
-
-
 @pytest.mark.parametrize("calibration", ["mse", "percentile", "minmax"][EVERYWHERE])
 def test_a_hybrid_network_keeps_its_outputs(calibration):
     keras.utils.set_random_seed(1)
     data = normal(12, 12, 3, count=48)
-    model = settle(hybrid(), data)
+    model = settle(hybrid_network(), data)
     network = hold(model, data, most_steps=6.0, most_relative=0.03, calibration=calibration)
     kernels = [operator for operator in network.operators if isinstance(operator, Convolution)]
     assert [operator.operator for operator in kernels] == [

@@ -11,7 +11,6 @@ not measured again.
 """
 
 import argparse
-import pathlib
 import time
 from typing import Any
 
@@ -171,9 +170,7 @@ def lines(figures: dict[str, Any]) -> list[str]:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--set", default="gestures", help="gestures, keywords, or a name")
-    parser.add_argument("--data", type=pathlib.Path, help="the .npz file, see search_data.py")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    commands.add_data_arguments(parser)
     parser.add_argument("--operator", nargs="+", choices=OPERATORS, default=list(OPERATORS[1:]))
     parser.add_argument("--form", nargs="+", choices=FORMS, default=list(FORMS))
     parser.add_argument("--width", type=int, default=8, help="channels of the first layers")

@@ -22,6 +22,13 @@ def add_json_arguments(parser: argparse.ArgumentParser) -> None:
     machine.add_json_argument(parser)
 
 
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds `--set NAME`, `--data FILE` and `--seeds NUMBER ...`, for `search_data.load`."""
+    parser.add_argument("--set", default="gestures", help="gestures, keywords, or a name")
+    parser.add_argument("--data", type=pathlib.Path, help="the .npz file, see search_data.py")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+
+
 def add_backend_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds `--backend NAME ...`, and what the processes of backends are told."""
     parser.add_argument("--backend", nargs="+", choices=BACKENDS, default=list(BACKENDS))

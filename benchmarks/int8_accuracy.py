@@ -12,7 +12,6 @@ is not measured again.
 """
 
 import argparse
-import pathlib
 import random
 from typing import Any
 
@@ -153,10 +152,8 @@ def _clamped(runs: list[dict[str, Any]]) -> str:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--set", default="gestures", help="gestures, keywords, or a name")
-    parser.add_argument("--data", type=pathlib.Path, help="the .npz file, see search_data.py")
+    commands.add_data_arguments(parser)
     parser.add_argument("--networks", nargs="+", choices=SPACES, default=list(SPACES))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--tuning-epochs", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="one seed, one epoch")

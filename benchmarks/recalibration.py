@@ -120,9 +120,7 @@ def draw(figures: dict[str, Any], path: pathlib.Path) -> None:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--set", default="gestures", help="gestures, keywords, or a name")
-    parser.add_argument("--data", type=pathlib.Path, help="the .npz file, see search_data.py")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    commands.add_data_arguments(parser)
     parser.add_argument("--operator", nargs="+", choices=OPERATORS, default=list(OPERATORS))
     parser.add_argument("--width", type=int, default=8, help="channels of the first layers")
     parser.add_argument("--epochs", type=int, default=20)

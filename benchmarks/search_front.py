@@ -13,7 +13,6 @@ seeds test on three folds. What is in the JSON file already is not measured agai
 """
 
 import argparse
-import pathlib
 from typing import Any
 
 import commands
@@ -107,10 +106,8 @@ def _verdict(limit: float, difference: np.ndarray, best: str) -> str:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--set", default="gestures", help="gestures, keywords, or a name")
-    parser.add_argument("--data", type=pathlib.Path, help="the .npz file, see search_data.py")
+    commands.add_data_arguments(parser)
     parser.add_argument("--target", default="asic-45nm", help="see keras_shiftadd.cost.Hardware")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--scale", type=float, default=1.0, help="factor of epochs and trials")
     parser.add_argument("--quick", action="store_true", help="one seed, few epochs and trials")
     commands.add_json_arguments(parser)

@@ -11,7 +11,6 @@ are validation accuracies. What is in the JSON file already is not measured agai
 """
 
 import argparse
-import pathlib
 from typing import Any
 
 import commands
@@ -92,12 +91,10 @@ def lines(figures: dict[str, Any]) -> list[str]:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--set", default="gestures", help="gestures, keywords, or a name")
-    parser.add_argument("--data", type=pathlib.Path, help="the .npz file, see search_data.py")
+    commands.add_data_arguments(parser)
     parser.add_argument("--space", default="small", choices=("small", "tiny"))
     parser.add_argument("--fold", type=int, default=0, choices=(0, 1, 2))
     parser.add_argument("--form", nargs="+", choices=FORMS, default=list(FORMS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the supernets")
     parser.add_argument("--networks", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=30, help="of a supernet")
     parser.add_argument("--alone-epochs", type=int, default=15, help="of a network alone")

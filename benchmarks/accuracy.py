@@ -22,6 +22,7 @@ import accuracy_networks
 import commands
 import machine
 import numpy as np
+from augmentation import AUGMENTED
 from search_statistics import mean_and_deviation
 
 _CPU_EPOCHS, _GPU_EPOCHS = 30, 200
@@ -68,7 +69,7 @@ def augmentation(data: Any, form: str, seed: int, options: Any) -> list[Any]:
 
     import keras_shiftadd as ksa
 
-    if form not in accuracy_networks.AUGMENTED:
+    if form not in AUGMENTED:
         return []
     return [
         ksa.callbacks.HybridAugmentation(
@@ -76,7 +77,7 @@ def augmentation(data: Any, form: str, seed: int, options: Any) -> list[Any]:
             loss_weight=options.loss_weight,
             calibration_data=calibration_samples(data),
             seed=seed,
-            **accuracy_networks.AUGMENTED[form],
+            **AUGMENTED[form],
         )
     ]
 
@@ -112,7 +113,7 @@ def seconds_an_epoch(data: Any, operator: str, form: str, options: Any) -> tuple
     clock = Clock()
     steps = len(Batches(data, BATCH, 0))
     # Each wide network is compiled in the first steps; they take turns.
-    first = 2 * len(options.widths) if form in accuracy_networks.AUGMENTED else 2
+    first = 2 * len(options.widths) if form in AUGMENTED else 2
     count = min(steps, first + _TIMED_STEPS)
     part = data.x_train[: count * BATCH], data.y_train[: count * BATCH]
     callbacks = [*augmentation(data, form, 0, options), clock]
@@ -215,7 +216,7 @@ def draw(figures: dict[str, Any], path: pathlib.Path) -> None:
 
     figure, axis = pyplot.subplots(figsize=(6.4, 4.2), layout="constrained")
     colours = ("#555555", "#3d6f9e", "#c8553d", "#8a5fa8", "#4f8a4b")
-    markers = dict(zip(accuracy_networks.FORMS, "os^vD*XPh<", strict=False))
+    markers = dict(zip(accuracy_networks.FORMS, "os^vD*XPh<>p", strict=True))
     for operator, forms in figures["runs"].items():
         colour = colours[accuracy_networks.OPERATORS.index(operator)]
         for form, seeds in forms.items():

@@ -6,18 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from augmentation import AUGMENTED
 
 if TYPE_CHECKING:  # printing figures needs no backend
     from search_data import Data
 
 OPERATORS = ("conv", "shift", "adder", "shift_adder", "hybrid")
-# Arguments of HybridAugmentation; None is a training without wide networks.
-AUGMENTED: dict[str, dict[str, Any]] = {
-    "conv, transport": {"operator": "conv", "weight_sharing": "transport"},
-    "conv, none": {"operator": "conv", "weight_sharing": "none"},
-    "mixed": {"operator": "mixed"},
-    "own": {"operator": "own"},
-}
 # Changes of a plain training that were proposed for adder networks.
 IDEAS: dict[str, dict[str, Any]] = {
     "distilled": {"teacher": True},

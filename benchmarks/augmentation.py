@@ -20,16 +20,20 @@ import numpy as np
 from search_statistics import mean_and_deviation
 
 OPERATORS = ("conv", "shift", "adder", "shift-adder")
-# Name of a run, and the arguments of the augmentation; None is a plain training.
-FORMS: dict[str, dict[str, Any] | None] = {
-    "plain": None,
-    "plain, equal time": None,
+# Arguments of HybridAugmentation.
+AUGMENTED: dict[str, dict[str, Any]] = {
     "conv, transport": {"operator": "conv", "weight_sharing": "transport"},
     "conv, gain": {"operator": "conv", "weight_sharing": "gain"},
     "conv, binned": {"operator": "conv", "weight_sharing": "binned"},
     "conv, none": {"operator": "conv", "weight_sharing": "none"},
     "mixed": {"operator": "mixed"},
     "own": {"operator": "own"},
+}
+# None is a plain training.
+FORMS: dict[str, dict[str, Any] | None] = {
+    "plain": None,
+    "plain, equal time": None,
+    **AUGMENTED,
 }
 
 

@@ -43,7 +43,9 @@ def build(
         x_test: Inputs to run; two of them in the emulator.
         folder: The C is written to `folder` with the name of the processor appended.
     """
-    network = ksa.export.quantize(model, calibration_data, conv_rounding="single")
+    network = ksa.export.quantize(
+        model, calibration_data, conv_rounding="single", add_rounding="single"
+    )
     folders = {t: folder.with_name(f"{folder.name}_{t}") for t in (CORTEX, RISCV)}
     reports = {
         target: ksa.export.to_c(network, path, target=target) for target, path in folders.items()

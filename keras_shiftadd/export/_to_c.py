@@ -55,8 +55,8 @@ def to_c(
 
     Args:
         model: A Keras model, which is quantised as `quantize` does, with the faster rounding of
-            multiplicative layers (`conv_rounding="single"`); what `quantize` returned, for other
-            options; or the path of an int8 .tflite file.
+            multiplicative layers and sums (`conv_rounding="single"`, `add_rounding="single"`);
+            what `quantize` returned, for other options; or the path of an int8 .tflite file.
         folder: The folder to write: new, empty, or an earlier export, which is replaced.
         target: `"cortex-m4"`, `"cortex-m7"`, `"cortex-m33"`, `"cortex-m0"`, `"rv32i"`,
             `"rv32im"`, `"x86"` or `"portable"`.
@@ -133,7 +133,7 @@ def _integer_model(model: Any, calibration_data: Any) -> IntegerModel:
                 "A Keras model needs `calibration_data`, typical inputs such as x_train[:256]. "
                 "Received: calibration_data=None."
             )
-        return quantize(model, calibration_data, conv_rounding="single")
+        return quantize(model, calibration_data, conv_rounding="single", add_rounding="single")
     if isinstance(model, str | os.PathLike):
         return read_model(Path(model).read_bytes(), str(model))
     raise TypeError(

@@ -160,6 +160,32 @@ def test_add(library, rounding, subtract):
     np.testing.assert_array_equal(a, expected)
 
 
+@pytest.mark.parametrize("subtract", [False, True])
+@pytest.mark.parametrize(
+    ("multipliers", "shift"), [((1_100_000, 700_000), 21), ((2**22 - 1, 1), 1), ((3, 0), 30)]
+)
+def test_add_of_exact_products(library, multipliers, shift, subtract):
+    rng = np.random.default_rng(0)
+    a, b = integers(rng, 6, 50), integers(rng, 6, 50)
+    a[0, :4], b[0, :4] = (-128, 127, -128, 127), (-128, 127, 127, -128)
+    numbers, c_numbers = requantization(1, shift, "single")
+    shifts = (1, 1)
+    operator = Add("add", (0, 1), 2, 1, np.array(multipliers), np.array(shifts), numbers, subtract)
+    expected = elementwise.add(operator, a, b, (127, -128))
+    params = CAdd(
+        a.size,
+        1,
+        subtract,
+        (ctypes.c_int8 * 2)(127, -128),
+        (ctypes.c_int32 * 2)(*multipliers),
+        (ctypes.c_uint8 * 2)(*shifts),
+        c_numbers,
+    )
+    y = np.empty_like(a)
+    library["ksa_add"](ctypes.byref(params), pointer(a), pointer(b), pointer(y))
+    np.testing.assert_array_equal(y, expected)
+
+
 @pytest.mark.parametrize("gate", [False, True])
 @pytest.mark.parametrize("rounding", ROUNDINGS)
 def test_multiply(library, rounding, gate):

@@ -362,17 +362,36 @@ def test_zeros_that_others_read_are_an_operator():
 
 
 @once
-def test_sums_and_differences():
+@pytest.mark.parametrize("rounding", ["single", "double"])
+def test_sums_and_differences(rounding):
     inputs = keras.Input((8, 8, 3))
     rectified = layers.Activation("relu")(inputs)
     difference = layers.Subtract()([inputs, rectified])
     total = layers.ReLU()(layers.Add()([inputs, rectified, difference]))
-    network = hold(keras.Model(inputs, total), normal(8, 8, 3), most_steps=3.5)
+    model = keras.Model(inputs, total)
+    network = hold(model, normal(8, 8, 3), most_steps=3.5, add_rounding=rounding)
     assert [operator.subtract for operator in network.operators if isinstance(operator, Add)] == [
         True,
         False,
         False,
     ]
+
+
+@once
+def test_sums_that_are_rounded_once_are_those_of_the_real_numbers():
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, layers.Add()([inputs, layers.Activation("tanh")(inputs)]))
+    network = export.quantize(model, normal(8, 8, 3), add_rounding="single")
+    x = np.random.default_rng(0).integers(-128, 128, (16, 8, 8, 3)).astype(np.int8)
+    tensors = export.IntegerInterpreter(network).tensors(x)
+    [add] = [operator for operator in network.operators if isinstance(operator, Add)]
+    operands = [network.tensors[i] for i in add.inputs]
+    real = sum(t.quantization.scale * (tensors[t.name].astype(float) - t.quantization.zero_point)
+               for t in operands)  # fmt: skip
+    output = network.tensors[add.output]
+    exact = real / output.quantization.scale + output.quantization.zero_point
+    received = tensors[output.name]
+    assert np.abs(np.clip(exact, -128, 127) - received).max() <= 0.5 + 1e-4
 
 
 @pytest.mark.parametrize("calibration", ["mse", "percentile", "minmax"][EVERYWHERE])
@@ -439,6 +458,7 @@ def test_a_layer_without_an_int8_form_is_named(layer, reason):
     [
         ({"calibration": "entropy"}, "`calibration` must be one of minmax, percentile, mse"),
         ({"conv_rounding": "triple"}, "`conv_rounding` must be one of single, double"),
+        ({"add_rounding": "none"}, "`add_rounding` must be one of single, double"),
         ({"redistribute": 1}, "`redistribute` must be True or False"),
     ],
 )

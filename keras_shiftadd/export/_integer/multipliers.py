@@ -7,6 +7,7 @@ import numpy as np
 
 _LARGEST = 2**31
 _LONGEST_SHIFT = 62
+_LARGEST_SUM = 2**30
 # Sums of few numbers have that many bits to spare.
 _WIDEST_BITS = 8
 
@@ -68,6 +69,26 @@ def tflite_multiplier(factor: float) -> tuple[int, int]:
     if exponent < -31:
         return 0, 31
     return _checked(factor, multiplier, 31 - exponent)
+
+
+def exact_sum_multipliers(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Multipliers of the operands of a sum, which one shift of the sum undoes.
+
+    Args:
+        factors: float array, positive, from the steps of the operands to those of the sum.
+
+    Returns:
+        The multipliers, an int32 array, and the shift, an int32 array of one: the largest up to 30
+        for which sums of 9-bit differences times multipliers keep below 2**30.
+    """
+    for shift in range(30, 0, -1):
+        integers = np.rint(np.asarray(factors, np.float64) * 2.0**shift)
+        if 255 * integers.sum() < _LARGEST_SUM:
+            return integers.astype(np.int32), np.array([shift], np.int32)
+    raise ValueError(
+        "A factor from the steps of an operand to those of a sum must be below 2**20. "
+        f"Received: {factors}."
+    )
 
 
 def power_of_two_multiplier(factor: float) -> tuple[int, int]:

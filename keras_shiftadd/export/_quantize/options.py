@@ -17,6 +17,7 @@ class Options:
             constant summand.
         correct_bias: Whether the mean error of each channel of an adder layer goes into its bias.
         conv_rounding: How multiplicative convolutions are requantised.
+        add_rounding: How sums and differences of two tensors are requantised.
         power_of_two_scales: Whether shift layers are requantised by shifts alone.
     """
 
@@ -25,9 +26,14 @@ class Options:
     correct_bias: bool = True
     conv_rounding: Rounding = "double"
     power_of_two_scales: bool = False
+    add_rounding: Rounding = "double"
 
     def __post_init__(self) -> None:
-        for name, kinds in (("calibration", Calibration), ("conv_rounding", Rounding)):
+        for name, kinds in (
+            ("calibration", Calibration),
+            ("conv_rounding", Rounding),
+            ("add_rounding", Rounding),
+        ):
             value = getattr(self, name)
             if value not in get_args(kinds):
                 raise ValueError(

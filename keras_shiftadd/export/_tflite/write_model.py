@@ -130,7 +130,7 @@ class _Writer:
             raise _inexpressible(
                 operator,
                 f"{wanted}, and the scales of its tensors stand for {derived}; quantise with "
-                'rounding="double"',
+                'add_rounding="double"',
             )
 
     def _pooling(self, operator: Pooling) -> None:

@@ -4,14 +4,17 @@
     python benchmarks/firmware.py --networks resnet8 --samples 3 --engines unicorn qemu
 
 Each network is quantised, run by the NumPy reference, by its C on this machine, and by its C in the
-emulators; all outputs must have the same bits. Weights are random: no figure depends on what they
-are but those of shift layers, whose zeros cost nothing. With `--json FILE` what the file holds
-already is not measured again.
+emulators; all outputs must have the same bits. Rounded as TFLite does, it is also written as a
+`.tflite` file and run by LiteRT, by tflite-micro and, as C, on this machine. Weights are random: no
+figure depends on what they are but those of shift layers, whose zeros cost nothing. With
+`--json FILE` what the file holds already is not measured again.
 """
 
 import argparse
+import itertools
 import pathlib
 import tempfile
+import time
 from typing import Any
 
 import commands
@@ -47,7 +50,9 @@ NETWORKS = {
 }
 
 
-def quantized(network: str, operator: str, samples: int) -> tuple[Any, np.ndarray, np.ndarray]:
+def quantized(
+    network: str, operator: str, samples: int, rounding: Any = "single"
+) -> tuple[Any, np.ndarray, np.ndarray]:
     """An int8 network, inputs, and the outputs of the reference."""
     keras.utils.set_random_seed(0)
     model = NETWORKS[network](operator)
@@ -55,7 +60,7 @@ def quantized(network: str, operator: str, samples: int) -> tuple[Any, np.ndarra
     data = rng.normal(size=(64, *model.input_shape[1:])).astype("float32")
     # Statistics of the normalisations that fit the data: every channel is used.
     ksa.callbacks.recalibrate_batch_normalization(model, data)
-    integer_model = ksa.export.quantize(model, data, conv_rounding="single")
+    integer_model = ksa.export.quantize(model, data, conv_rounding=rounding, add_rounding=rounding)
     x = rng.integers(-128, 128, (samples, *integer_model.tensors[integer_model.input].shape))
     x = x.astype(np.int8)
     return integer_model, x, ksa.export.IntegerInterpreter(integer_model).predict_quantized(x)
@@ -80,6 +85,7 @@ def run(options: argparse.Namespace, figures: commands.Figures) -> None:
                     path = pathlib.Path(folder) / target
                     report = ksa.export.to_c(model, path, target=target)
                     host = ksa.export.simulate(path, "portable", x)
+                    start = time.perf_counter()
                     result = ksa.export.simulate(path, target, x, engine=engine, compiler="zig")
                     rows[key] = {
                         "network": network,
@@ -87,6 +93,7 @@ def run(options: argparse.Namespace, figures: commands.Figures) -> None:
                         "target": target,
                         "engine": engine,
                         "samples": options.samples,
+                        "seconds": time.perf_counter() - start,
                         "host_equal": bool(np.array_equal(host.outputs, expected)),
                         "equal": bool(np.array_equal(result.outputs, expected)),
                         "distinct_outputs": len(np.unique(expected, axis=0)),
@@ -99,6 +106,39 @@ def run(options: argparse.Namespace, figures: commands.Figures) -> None:
                     }
                     print(key, rows[key], flush=True)
                     machine.write(options.json, figures)
+
+
+def run_files(options: argparse.Namespace, figures: commands.Figures) -> None:
+    """Counts the outputs of `.tflite` files that are not those of the reference."""
+    rows = figures.setdefault("files", {})
+    for network, operator in itertools.product(options.networks, options.operators):
+        key = f"{network} {operator} {options.file_samples}"
+        if not options.file_samples or key in rows:
+            continue
+        model, x, expected = quantized(network, operator, options.file_samples, "double")
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "network.tflite")
+            ksa.export.write_tflite(model, path)
+            outputs = {
+                runtime: ksa.export.Interpreter(path, runtime, exact=True).predict_quantized(x)
+                for runtime in ksa.export.RUNTIMES
+            }
+            ksa.export.to_c(path, pathlib.Path(folder, "c"), target="portable")
+            outputs["C"] = ksa.export.simulate(pathlib.Path(folder, "c"), "portable", x).outputs
+        rows[key] = {
+            "network": network,
+            "operator": operator,
+            "inputs": options.file_samples,
+            "different": {name: int((y != expected).sum()) for name, y in outputs.items()},
+        }
+        print(key, rows[key], flush=True)
+        machine.write(options.json, figures)
+
+
+def measure(options: argparse.Namespace, figures: commands.Figures) -> None:
+    """Measures what is missing."""
+    run_files(options, figures)
+    run(options, figures)
 
 
 def lines(figures: commands.Figures) -> list[str]:
@@ -123,6 +163,12 @@ def lines(figures: commands.Figures) -> list[str]:
             f"| {'yes' if r['equal'] and r['host_equal'] else 'NO'} | {r['instructions']:,.0f} "
             f"| {ratio} | {r['flash']:,} | {r['predicted_flash']:,} | {r['ram']:,} | {stack} |"
         )
+    for r in figures.get("files", {}).values():
+        counts = ", ".join(f"{name} {count}" for name, count in r["different"].items())
+        text.append(
+            f"{r['network']} {r['operator']} as .tflite, {r['inputs']} inputs: outputs that differ "
+            f"from the reference: {counts}"
+        )
     return text
 
 
@@ -135,7 +181,10 @@ def main() -> None:
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=TARGETS)
     parser.add_argument("--engines", nargs="+", choices=("unicorn", "qemu"), default=["unicorn"])
     parser.add_argument("--samples", type=int, default=100)
-    commands.resume(parser.parse_args(), run, lines)
+    parser.add_argument(
+        "--file-samples", type=int, default=100, help="inputs of .tflite files; 0 writes none"
+    )
+    commands.resume(parser.parse_args(), measure, lines)
 
 
 if __name__ == "__main__":

@@ -8,18 +8,20 @@ import numpy as np
 
 from keras_shiftadd.export._c.parameters import image_shape
 from keras_shiftadd.export._integer.model import Tensor
-from keras_shiftadd.export._integer.operators import Convolution
+from keras_shiftadd.export._integer.operators import Convolution, Pooling
 from keras_shiftadd.export._simulate.compilation import Compiler, compile_program
 from keras_shiftadd.export._simulate.elf import Elf
 from keras_shiftadd.export._simulate.machine import Machine
 from keras_shiftadd.export._targets import Core
 
 SYMBOL = "run_layer"
+# What a layer runs on; the wrappers choose among further functions.
+FUNCTIONS = ("convolve_wrapper", "depthwise_wrapper", "convolve", "average_pool")
 # The numbers of the layer, then four addresses.
 _NUMBERS = (
     "in_rows", "in_columns", "in_channels", "out_rows", "out_columns", "out_channels",
     "kernel_rows", "kernel_columns", "stride_rows", "stride_columns", "pad_rows", "pad_columns",
-    "input_offset", "output_offset", "low", "high", "depthwise",
+    "input_offset", "output_offset", "low", "high", "function",
 )  # fmt: skip
 _POINTERS = ("weights", "bias", "multiplier", "shift", "buffer")
 # More than CMSIS-NN asks for.
@@ -47,7 +49,14 @@ int32_t %(symbol)s(const layer *l, const int8_t *x, int8_t *y) {
   const cmsis_nn_tile dilation = {1, 1};
   const cmsis_nn_activation activation = {l->low, l->high};
   cmsis_nn_context context = {l->buffer, 0};
-  if (l->depthwise) {
+  if (l->function == 3) {
+    const cmsis_nn_dims window = {1, l->kernel_rows, l->kernel_columns, 1};
+    const cmsis_nn_pool_params params = {stride, padding, activation};
+    context.size = arm_avgpool_s8_get_buffer_size(l->out_columns, l->in_channels);
+    buffer_bytes = context.size;
+    return arm_avgpool_s8(&context, &params, &in, x, &window, &out, y);
+  }
+  if (l->function == 1) {
     const cmsis_nn_dims filter = {1, l->kernel_rows, l->kernel_columns, l->out_channels};
     const cmsis_nn_dw_conv_params params = {l->input_offset, l->output_offset, 1,
                                             stride, padding, dilation, activation};
@@ -60,6 +69,12 @@ int32_t %(symbol)s(const layer *l, const int8_t *x, int8_t *y) {
                                 l->in_channels};
   const cmsis_nn_conv_params params = {l->input_offset, l->output_offset, stride, padding,
                                        dilation, activation};
+  if (l->function == 2) {
+    context.size = arm_convolve_s8_get_buffer_size(&in, &filter);
+    buffer_bytes = context.size;
+    return arm_convolve_s8(&context, &params, &quant, &in, x, &filter, l->weights, &bias, l->bias,
+                           &out, y);
+  }
   context.size = arm_convolve_wrapper_s8_get_buffer_size(&params, &in, &filter, &out);
   buffer_bytes = context.size;
   return arm_convolve_wrapper_s8(&context, &params, &quant, &in, x, &filter, l->weights, &bias,
@@ -100,9 +115,16 @@ def build_cmsis(core: Core, program: pathlib.Path, compiler: Compiler) -> Elf:
 
 
 def cmsis_arguments(
-    machine: Machine, convolution: Convolution, source: Tensor, output: Tensor
+    machine: Machine, convolution: Convolution, source: Tensor, output: Tensor, direct: bool = False
 ) -> tuple[int, int]:
     """Puts a layer into memory.
+
+    Args:
+        machine: The processor.
+        convolution: The layer.
+        source: Its input.
+        output: Its output.
+        direct: Whether it runs on `arm_convolve_s8`; by default on what the wrapper chooses.
 
     Returns:
         Bytes of the weights, and the address of the layer.
@@ -120,13 +142,28 @@ def cmsis_arguments(
         np.broadcast_to(requantization.multiplier, filters).astype(np.int32),
         left.astype(np.int32),
     )
+    wrapper = "depthwise_wrapper" if depthwise else "convolve_wrapper"
     numbers = (
         *image_shape(source), *image_shape(output), *kernel.shape[:2], *convolution.strides,
         convolution.pads[0][0], convolution.pads[1][0], -source.quantization.zero_point,
-        requantization.zero_point, requantization.low, requantization.high, int(depthwise),
+        requantization.zero_point, requantization.low, requantization.high,
+        FUNCTIONS.index("convolve" if direct else wrapper),
     )  # fmt: skip
     addresses = [machine.place(array.tobytes()) for array in arrays]
-    addresses.append(machine.place(bytes(_BUFFER_BYTES)))
-    size = sum(array.nbytes for array in arrays)
-    packed = struct.pack(f"<{len(_NUMBERS)}i{len(_POINTERS)}I", *numbers, *addresses)
-    return size, machine.place(packed)
+    return sum(array.nbytes for array in arrays), _place(machine, numbers, addresses)
+
+
+def pooling_arguments(machine: Machine, pooling: Pooling, source: Tensor, output: Tensor) -> int:
+    """Puts an average pooling into memory; returns its address."""
+    numbers = (
+        *image_shape(source), *image_shape(output), *pooling.size, *pooling.strides,
+        pooling.pads[0][0], pooling.pads[1][0], 0, 0, pooling.low, pooling.high,
+        FUNCTIONS.index("average_pool"),
+    )  # fmt: skip
+    return _place(machine, numbers, [0] * (len(_POINTERS) - 1))
+
+
+def _place(machine: Machine, numbers: tuple[int, ...], addresses: list[int]) -> int:
+    buffer = machine.place(bytes(_BUFFER_BYTES))
+    form = f"<{len(_NUMBERS)}i{len(_POINTERS)}I"
+    return machine.place(struct.pack(form, *numbers, *addresses, buffer))

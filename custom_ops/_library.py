@@ -5,11 +5,14 @@ import functools
 import os
 import pathlib
 import sys
+from collections.abc import Iterable
 
 from keras_shiftadd._version import __version__
 from keras_shiftadd.custom_ops import _builder
 from keras_shiftadd.custom_ops._interface import ABI_VERSION, declare
 
+# Of a binding: the version of the C interface that it was compiled for.
+BINDING_VERSION = "shiftadd_binding_abi_version"
 REBUILD_COMMAND = "keras-shiftadd build --force"
 INSTRUCTION_SET_VARIABLE = "KERAS_SHIFTADD_INSTRUCTION_SET"
 _INSTRUCTION_SETS = ("avx512", "avx2", "neon", "scalar")
@@ -41,17 +44,7 @@ def kernels() -> ctypes.CDLL:
         CompiledOpsUnavailable: it is not there, does not fit this package, or does not load.
         ValueError: `KERAS_SHIFTADD_INSTRUCTION_SET` names a set that is not available.
     """
-    file = checked_file("kernels")
-    try:
-        library = ctypes.CDLL(str(file))
-        version = library.shiftadd_abi_version()
-    except (OSError, AttributeError) as error:
-        raise CompiledOpsUnavailable(f"{file.name} does not load: {error}") from None
-    if version != ABI_VERSION:
-        raise CompiledOpsUnavailable(
-            f"{file.name} has version {version} of the C interface, this package needs version "
-            f"{ABI_VERSION}"
-        )
+    library = load_file(checked_file("kernels"), "shiftadd_abi_version")
     declare(library)
     _choose_instruction_set(library)
     return library
@@ -89,6 +82,35 @@ def checked_file(name: str) -> pathlib.Path:
     return file
 
 
+def load_file(file: pathlib.Path, version_function: str, names: Iterable[str] = ()) -> ctypes.CDLL:
+    """Loads a library that fits this package.
+
+    Args:
+        file: Of the library.
+        version_function: Name of its function that returns the version of the C interface.
+        names: Of further functions that it must have.
+
+    Returns:
+        The library.
+
+    Raises:
+        CompiledOpsUnavailable: it does not load, lacks a function, or has another version.
+    """
+    try:
+        library = ctypes.CDLL(str(file))
+        version = getattr(library, version_function)()
+        for name in names:
+            getattr(library, name)
+    except (OSError, AttributeError) as error:
+        raise CompiledOpsUnavailable(f"{file.name} does not load: {error}") from None
+    if version != ABI_VERSION:
+        raise CompiledOpsUnavailable(
+            f"{file.name} has version {version} of the C interface, this package needs version "
+            f"{ABI_VERSION}"
+        )
+    return library
+
+
 def binding_file(name: str) -> pathlib.Path:
     """The file of a binding that another program loads, checked to load and to fit the kernels.
 
@@ -105,15 +127,7 @@ def binding_file(name: str) -> pathlib.Path:
     try:
         kernels()
         file = checked_file(name)
-        try:
-            version = ctypes.CDLL(str(file)).shiftadd_binding_abi_version()
-        except (OSError, AttributeError) as error:
-            raise CompiledOpsUnavailable(f"{file.name} does not load: {error}") from None
-        if version != ABI_VERSION:
-            raise CompiledOpsUnavailable(
-                f"{file.name} was compiled for version {version} of the C interface, this package "
-                f"needs version {ABI_VERSION}"
-            )
+        load_file(file, BINDING_VERSION)
     except CompiledOpsUnavailable as unavailable:
         raise RuntimeError(
             f"Custom operators need compiled kernels, which cannot be used: {unavailable}. This "

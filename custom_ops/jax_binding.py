@@ -18,9 +18,15 @@ from keras_shiftadd.custom_ops._adder_conv import (
     check_upstream,
     output_shape,
 )
-from keras_shiftadd.custom_ops._interface import ABI_VERSION, PADDINGS
+from keras_shiftadd.custom_ops._interface import PADDINGS
 from keras_shiftadd.custom_ops._interface import SLOPES as SLOPE_NUMBERS
-from keras_shiftadd.custom_ops._library import CompiledOpsUnavailable, checked_file, kernels
+from keras_shiftadd.custom_ops._library import (
+    BINDING_VERSION,
+    CompiledOpsUnavailable,
+    checked_file,
+    kernels,
+    load_file,
+)
 from keras_shiftadd.custom_ops._window import Window
 
 TARGETS = (
@@ -50,19 +56,9 @@ def load() -> None:
                 f"JAX {jax.__version__} has no jax.ffi; 0.5 is the first that has it"
             ) from None
         kernels()
-        file = checked_file("jax")
-        try:
-            library = ctypes.CDLL(str(file))
-            version = library.shiftadd_binding_abi_version()
-            handlers = [(name, ffi.pycapsule(getattr(library, name))) for name in TARGETS]
-        except (OSError, AttributeError) as error:
-            raise CompiledOpsUnavailable(f"{file.name} does not load: {error}") from None
-        if version != ABI_VERSION:
-            raise CompiledOpsUnavailable(
-                f"{file.name} was compiled for version {version} of the C interface, this package "
-                f"needs version {ABI_VERSION}"
-            )
-        for name, handler in handlers:
+        library = load_file(checked_file("jax"), BINDING_VERSION, TARGETS)
+        for name in TARGETS:
+            handler = ffi.pycapsule(getattr(library, name))
             ffi.register_ffi_target(name, handler, platform="cpu")
         _library = library
 

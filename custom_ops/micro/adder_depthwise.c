@@ -32,27 +32,12 @@ static void ksa_sum_taps(const ksa_taps* taps, uint32_t channel, const uint8_t* 
 
 #else
 
-static inline int32_t magnitude(int32_t difference) {
-  return difference < 0 ? -difference : difference;
+static inline int32_t ksa_term(int32_t x, uint8_t weight) {
+  const int32_t difference = x - (int8_t)weight;
+  return difference < 0 ? difference : -difference;
 }
 
-static void ksa_sum_taps(const ksa_taps* taps, uint32_t channel, const uint8_t* weights,
-                         int32_t* sums) {
-  const int8_t* w = (const int8_t*)weights;
-  int32_t a = 0, b = 0, c = 0, d = 0;
-  const uint32_t* const end = taps->list + taps->count;
-  for (const uint32_t* entry = taps->list; entry != end; ++entry, w += KSA_CHANNELS) {
-    const int8_t* x = KSA_TAP(taps, *entry) + channel;
-    a -= magnitude(x[0] - w[0]);
-    b -= magnitude(x[1] - w[1]);
-    c -= magnitude(x[2] - w[2]);
-    d -= magnitude(x[3] - w[3]);
-  }
-  sums[0] = a;
-  sums[1] = b;
-  sums[2] = c;
-  sums[3] = d;
-}
+#include "depthwise_terms.h"
 
 #endif
 

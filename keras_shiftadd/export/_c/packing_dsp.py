@@ -7,6 +7,7 @@ the weights in the order in which they are read, four multipliers.
 import numpy as np
 
 from keras_shiftadd.export._c.packing import by_filter
+from keras_shiftadd.export._integer.bounds import largest_sums
 from keras_shiftadd.export._integer.operators import Convolution
 
 _FILTERS = 4
@@ -32,14 +33,7 @@ def fast_left_shift(convolution: Convolution) -> int | None:
     ):
         return None
     left = 32 - shift
-    return left if left == 0 or _largest_sum(convolution) << left < 2**31 else None
-
-
-def _largest_sum(convolution: Convolution) -> int:
-    """A bound on the magnitude of sums with their bias."""
-    kernel = np.abs(convolution.kernel.astype(np.int64))
-    terms = np.full_like(kernel, 255) if convolution.operator == "adder" else 255 * kernel
-    return int((terms.sum(axis=(0, 1, 2)) + np.abs(convolution.bias.astype(np.int64))).max())
+    return left if left == 0 or int(largest_sums(convolution).max()) << left < 2**31 else None
 
 
 def adder_blocks(convolution: Convolution) -> np.ndarray:

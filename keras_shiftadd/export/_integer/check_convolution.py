@@ -1,7 +1,10 @@
 """Checks convolutions: shapes, weights, and the bounds of their sums."""
 
+import math
+
 import numpy as np
 
+from keras_shiftadd.export._integer.bounds import largest_sums
 from keras_shiftadd.export._integer.check_arrays import (
     check_array,
     check_image,
@@ -83,7 +86,8 @@ def _check_weights(operator: Convolution) -> None:
 
 
 def _check_sums(operator: Convolution, output: Tensor) -> None:
-    flat = np.abs(operator.kernel.astype(np.int64)).reshape(-1, operator.kernel.shape[3])
+    *window, filters = operator.kernel.shape
+    elements = math.prod(window)
     bias = np.abs(operator.bias.astype(np.int64))
     require(
         operator,
@@ -93,11 +97,8 @@ def _check_sums(operator: Convolution, output: Tensor) -> None:
     )
     require(
         operator,
-        len(flat) < _LARGEST_WINDOW,
+        elements < _LARGEST_WINDOW,
         "a window must have less than 2**22 elements",
-        f"{len(flat)}",
+        f"{elements}",
     )
-    weights = np.full(flat.shape[1], len(flat)) if operator.operator == "adder" else flat.sum(0)
-    check_requantization(
-        operator, operator.requantization, output, 255 * weights + bias, flat.shape[1]
-    )
+    check_requantization(operator, operator.requantization, output, largest_sums(operator), filters)

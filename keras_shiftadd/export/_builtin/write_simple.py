@@ -8,10 +8,9 @@ import numpy as np
 from keras_shiftadd.export._builtin.write_affine import write_affine
 from keras_shiftadd.export._builtin.writer import Value, Writer
 from keras_shiftadd.export._errors import UnsupportedLayerError
-from keras_shiftadd.export._model.known_layers import activation_name
+from keras_shiftadd.export._model.activation_functions import activation_function
 from keras_shiftadd.export._model.plan import Step
 from keras_shiftadd.export._quantization import Quantization
-from keras_shiftadd.layers import PowerActivation
 
 # The runtimes require these output ranges.
 _SIGMOID = Quantization(1 / 256, -128)
@@ -38,7 +37,8 @@ def write_normalization(writer: Writer, step: Step) -> None:
 def write_activation(writer: Writer, step: Step) -> None:
     """Writes an activation that is not merged into the layer before it."""
     layer: Any = step.node.layer
-    name, slope = _activation(layer)
+    name, parameter = activation_function(layer)
+    _check_function(layer, name, parameter)
     value = writer.get(step.node.inputs[0])
     unit = value.quantization.scale
     if name == "softmax":
@@ -63,34 +63,22 @@ def write_activation(writer: Writer, step: Step) -> None:
         output = writer.new(name, value.shape, writer.output_quantization(step.output, unit))
         # The upper limit of relu6 is kept by the range of the output.
         code = {"elu": "ELU", "leaky_relu": "LEAKY_RELU", "hard_silu": "HARD_SWISH"}
-        options = {"alpha": slope} if name == "leaky_relu" else {}
+        options = {"alpha": parameter} if name == "leaky_relu" else {}
         writer.operator(code.get(name, "RELU"), [value], output, **options)
     writer.put(step.output, output)
 
 
-def _activation(layer: Any) -> tuple[str, float]:
-    """The activation's name, and its slope for negative numbers."""
-    if isinstance(layer, PowerActivation):
+def _check_function(layer: Any, name: str, parameter: float) -> None:
+    if name == "power":
         raise UnsupportedLayerError(
             f"Layer '{layer.name}' (PowerActivation) has no builtin operator in .tflite files. "
             'Export with kernels="custom", where it is a table.'
         )
-    if isinstance(layer, keras.layers.LeakyReLU):
-        return "leaky_relu", float(layer.negative_slope)
-    if isinstance(layer, keras.layers.ReLU):
-        slope = float(layer.negative_slope or 0.0)
-        return ("leaky_relu" if slope else "relu"), slope
-    if isinstance(layer, keras.layers.ELU):
-        if layer.alpha != 1:
-            raise UnsupportedLayerError(
-                "An ELU layer must have alpha=1. "
-                f"Received: layer '{layer.name}' with alpha={layer.alpha}."
-            )
-        return "elu", 1.0
-    if isinstance(layer, keras.layers.Softmax):
-        return "softmax", 0.0
-    # Keras' function leaky_relu has this slope.
-    return activation_name(layer), 0.2
+    if name == "elu" and parameter != 1:
+        raise UnsupportedLayerError(
+            "An ELU layer must have alpha=1. "
+            f"Received: layer '{layer.name}' with alpha={parameter}."
+        )
 
 
 def _check_softmax(layer: Any, rank: int) -> None:

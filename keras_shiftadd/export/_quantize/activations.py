@@ -3,24 +3,22 @@
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 
 from keras_shiftadd.export._integer import softmax
 from keras_shiftadd.export._integer.operators import Softmax
-from keras_shiftadd.export._model.known_layers import activation_name
+from keras_shiftadd.export._model.activation_functions import activation_function
 from keras_shiftadd.export._model.plan import Step
 from keras_shiftadd.export._quantization import INT8_MAX, INT8_MIN, Quantization
 from keras_shiftadd.export._quantize.builder import Builder, rescaled, unsupported
 from keras_shiftadd.export._quantize.limits import highest
-from keras_shiftadd.layers import PowerActivation
 
 
 def quantize_activation(builder: Builder, step: Step) -> None:
     """Quantises a function of single numbers, or a softmax."""
     layer: Any = step.node.layer
     index = builder.get(step.node.inputs[0])
-    name, slope = _function(layer)
+    name, parameter = activation_function(layer)
     if name == "softmax":
         _softmax(builder, step, index)
         return
@@ -32,38 +30,15 @@ def quantize_activation(builder: Builder, step: Step) -> None:
         table = rescaled(inputs, output, 1.0)
         if name == "leaky_relu":
             negative = np.arange(INT8_MIN, INT8_MAX + 1) < inputs.zero_point
-            table = np.where(negative, rescaled(inputs, output, slope), table)
+            table = np.where(negative, rescaled(inputs, output, parameter), table)
         else:
             largest = 6.0 if name == "relu6" else getattr(layer, "max_value", None)
             table = np.clip(table, output.zero_point, highest(largest, output))
         result = builder.table(step.node.name, name, index, output, table)
     else:
-        compute = _FUNCTIONS[name](slope)
+        compute = _FUNCTIONS[name](parameter)
         result = builder.lookup(step.node.name, name, index, output, compute)
     builder.put(step.output, result)
-
-
-def _function(layer: Any) -> tuple[str, float]:
-    """The name of a function, and its parameter."""
-    if isinstance(layer, keras.layers.LeakyReLU):
-        return "leaky_relu", float(layer.negative_slope)
-    if isinstance(layer, keras.layers.ReLU):
-        slope = float(layer.negative_slope or 0.0)
-        return ("leaky_relu" if slope else "relu"), slope
-    if isinstance(layer, keras.layers.ELU):
-        return "elu", float(layer.alpha)
-    if isinstance(layer, keras.layers.Softmax):
-        return "softmax", 0.0
-    if isinstance(layer, PowerActivation):
-        return "power", _exponent(layer)
-    name = activation_name(layer)
-    # The slope of Keras' function leaky_relu, and the alpha of elu.
-    return name, 0.2 if name == "leaky_relu" else 1.0
-
-
-def _exponent(layer: PowerActivation) -> float:
-    exponent = float(keras.ops.convert_to_numpy(layer.exponent))
-    return max(exponent, layer.min_exponent)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

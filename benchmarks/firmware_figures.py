@@ -16,11 +16,11 @@ import tempfile
 
 import machine
 import numpy as np
+from least_squares import nonnegative_fit
 
 from keras_shiftadd.export._c import figures
 from keras_shiftadd.export._c.kernel_files import KERNEL_FOLDER
 from keras_shiftadd.export._c.kernels import KERNELS, Kernel
-from keras_shiftadd.export._c.parameters import convolution_bytes, convolution_fields
 from keras_shiftadd.export._c.program import make_program
 from keras_shiftadd.export._c.write_source import write_constants, write_header, write_model
 from keras_shiftadd.export._integer.model import IntegerModel, Tensor
@@ -29,6 +29,7 @@ from keras_shiftadd.export._integer.windows import output_size
 from keras_shiftadd.export._quantization import Quantization
 from keras_shiftadd.export._simulate.compilation import compile_program
 from keras_shiftadd.export._simulate.elf import Elf
+from keras_shiftadd.export._simulate.kernel_call import call_kernel
 from keras_shiftadd.export._simulate.machine import Machine
 from keras_shiftadd.export._targets import TARGETS, Core
 
@@ -87,16 +88,8 @@ def convolution(
 
 def run(processor: Machine, kernel: Kernel, model: IntegerModel, rng: np.random.Generator) -> int:
     """Instructions of a kernel on random inputs."""
-    (operator,) = model.operators
-    source, output = model.tensors
-    constants = kernel.pack(operator, source).items()
-    addresses = {name: processor.place(array.tobytes()) for name, array in constants}
-    fields = convolution_fields(operator, source, output)
-    params = processor.place(convolution_bytes(fields, addresses))
-    x = processor.place(rng.integers(-128, 128, source.size).astype(np.int8).tobytes())
-    y = processor.place(bytes(output.size))
-    scratch = processor.place(bytes(kernel.scratch_bytes(operator)))
-    return processor.call(kernel.function, params, x, y, scratch).instructions
+    x = rng.integers(-128, 128, model.tensors[0].size).astype(np.int8)
+    return call_kernel(processor, kernel, model, x)[1].instructions
 
 
 def code(program: Elf, kernel: str) -> dict[str, int]:
@@ -114,15 +107,7 @@ def code(program: Elf, kernel: str) -> dict[str, int]:
 def fit(rows: list[tuple[float, ...]], counts: list[int]) -> tuple[list[float], float]:
     """Factors that are not negative, with the least relative error, and the largest of these."""
     matrix, values = np.array(rows), np.array(counts, float)
-    used = list(range(matrix.shape[1]))
-    while True:
-        relative = matrix[:, used] / values[:, None]
-        factors = np.linalg.lstsq(relative, np.ones(len(values)), rcond=None)[0]
-        if factors.min() >= 0:
-            break
-        used.remove(used[int(factors.argmin())])
-    result = np.zeros(matrix.shape[1])
-    result[used] = factors
+    result = nonnegative_fit(matrix, values)
     return [float(f"{f:.4g}") for f in result], float(np.abs(matrix @ result / values - 1).max())
 
 

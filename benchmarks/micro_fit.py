@@ -17,6 +17,7 @@ import pathlib
 import machine
 import numpy as np
 from kernel_tables import table
+from least_squares import nonnegative_fit
 from micro_layers import LAYERS, multiplications, outputs
 from micro_rows import ROWS
 
@@ -65,15 +66,7 @@ def fit(layers: list[str], instructions: list[int]) -> tuple[int, list[float], l
     found = []
     for pixels in (1, 2, 4, 8):
         matrix = np.array([features(layer, pixels) for layer in layers])
-        used = [i for i in range(3) if matrix[:, i].any()]
-        while True:
-            relative = matrix[:, used] / values[:, None]
-            factors = np.linalg.lstsq(relative, np.ones(len(values)), rcond=None)[0]
-            if factors.min() >= 0:
-                break
-            used.remove(used[int(factors.argmin())])
-        result = np.zeros(3)
-        result[used] = [float(f"{factor:.3g}") for factor in factors]
+        result = np.array([float(f"{f:.3g}") for f in nonnegative_fit(matrix, values)])
         errors = matrix @ result / values - 1
         found.append((float((errors**2).sum()), pixels, result.tolist(), errors.tolist()))
     return min(found)[1:]

@@ -7,11 +7,11 @@ from micro_cmsis import SYMBOL, build_cmsis, cmsis_arguments
 
 from keras_shiftadd.export._c.kernel_files import KERNEL_FOLDER
 from keras_shiftadd.export._c.kernels import KERNELS
-from keras_shiftadd.export._c.parameters import convolution_bytes, convolution_fields
 from keras_shiftadd.export._integer.model import IntegerModel
 from keras_shiftadd.export._integer.reference import run
 from keras_shiftadd.export._simulate.compilation import Compiler, compile_program
 from keras_shiftadd.export._simulate.elf import Elf
+from keras_shiftadd.export._simulate.kernel_call import call_kernel
 from keras_shiftadd.export._simulate.machine import Machine
 from keras_shiftadd.export._targets import find_target
 
@@ -44,21 +44,18 @@ class Runner:
         machine = Machine(self.program(kernel, target), _core(target))
         source, output = model.tensors
         x = np.random.default_rng(1).integers(-128, 128, source.size).astype(np.int8)
-        x_at, y_at = machine.place(x.tobytes()), machine.place(bytes(output.size))
         (convolution,) = model.operators
         if kernel in CMSIS:
+            x_at, y_at = machine.place(x.tobytes()), machine.place(bytes(output.size))
             weights, arguments = cmsis_arguments(machine, convolution, source, output)
             done = machine.call(SYMBOL, arguments, x_at, y_at)
             scratch = int.from_bytes(machine.read(machine.variable("buffer_bytes"), 4), "little")
+            y = np.frombuffer(machine.read(y_at, output.size), np.int8).reshape(output.shape)
         else:
             entry = KERNELS[kernel]
-            constants = entry.pack(convolution, source)
-            addresses = {name: machine.place(a.tobytes()) for name, a in constants.items()}
-            fields = convolution_fields(convolution, source, output)
-            params = machine.place(convolution_bytes(fields, addresses))
-            weights, scratch = constants.size, entry.scratch_bytes(convolution)
-            done = machine.call(entry.function, params, x_at, y_at, machine.place(bytes(scratch)))
-        y = np.frombuffer(machine.read(y_at, output.size), np.int8).reshape(output.shape)
+            weights = entry.pack(convolution, source).size
+            scratch = entry.scratch_bytes(convolution)
+            y, done = call_kernel(machine, entry, model, x)
         expected = run(model, x.reshape(1, *source.shape))[0]
         if not np.array_equal(y, expected):
             wrong = int((y != expected).sum())

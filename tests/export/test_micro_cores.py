@@ -7,9 +7,9 @@ from micro_kernels import draw_convolution
 
 from keras_shiftadd.export._c.kernel_files import KERNEL_FOLDER
 from keras_shiftadd.export._c.kernels import KERNELS
-from keras_shiftadd.export._c.parameters import convolution_bytes, convolution_fields
 from keras_shiftadd.export._integer.reference import run
 from keras_shiftadd.export._simulate.compilation import compile_program
+from keras_shiftadd.export._simulate.kernel_call import call_kernel
 from keras_shiftadd.export._simulate.machine import Machine
 from keras_shiftadd.export._targets import find_target
 
@@ -58,18 +58,5 @@ def test_kernels_have_the_bits_of_the_reference(machine, kernel):
             if not kernel.takes(model.operators[0]):
                 continue
             x = rng.integers(-128, 128, (1, *model.tensors[0].shape)).astype(np.int8)
-            got = run_emulated(emulated, kernel, model, x)
+            got, _ = call_kernel(emulated, kernel, model, x)
             np.testing.assert_array_equal(got, run(model, x)[0], err_msg=f"{operator}, {sizes}")
-
-
-def run_emulated(machine, kernel, model, x):
-    (convolution,) = model.operators
-    source, output = model.tensors
-    constants = kernel.pack(convolution, source).items()
-    pointers = {name: machine.place(array.tobytes()) for name, array in constants}
-    fields = convolution_fields(convolution, source, output)
-    params = machine.place(convolution_bytes(fields, pointers))
-    y = machine.place(bytes(output.size))
-    scratch = machine.place(bytes(kernel.scratch_bytes(convolution)))
-    machine.call(kernel.function, params, machine.place(x.tobytes()), y, scratch)
-    return np.frombuffer(machine.read(y, output.size), np.int8).reshape(output.shape)

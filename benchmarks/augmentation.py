@@ -2,6 +2,7 @@
 
     python benchmarks/augmentation.py --json augmentation.json                      # gestures
     python benchmarks/augmentation.py --set keywords --data FILE.npz --json FILE
+    python benchmarks/augmentation.py --set cifar100 --data FOLDER --limit 25000 --json FILE
     python benchmarks/augmentation.py --render FILE
 
 For networks of shift layers, adder layers, and both in turn: trained plainly, plainly for as long
@@ -107,13 +108,12 @@ def train(data: Any, operator: str, form: str, seed: int, epochs: int, options: 
 
 def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
     """Adds to `figures` what is missing, and saves after each run."""
-    import search_data
-
-    names = ("set", "width", "epochs", "widths", "loss_weight", "schedule", "batch_fraction")
+    names = ["set", "limit", "width", "epochs", "widths", "loss_weight", "schedule"]
+    names.append("batch_fraction")
     commands.keep_setting(options, figures, {name: getattr(options, name) for name in names})
     runs = figures.setdefault("runs", {})
     for seed in options.seeds:
-        data = search_data.load(options.set, options.data, seed % 3)
+        data = load(options, seed)
         for operator in options.operator:
             of = runs.setdefault(operator, {})
             # The plain training of equal time needs the times of the others.
@@ -131,6 +131,16 @@ def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
                     f"{100 * result['train']:.1f} %, {epochs} epochs, {result['seconds']:.0f} s",
                     flush=True,
                 )
+
+
+def load(options: argparse.Namespace, seed: int) -> Any:
+    """The data of a seed."""
+    import cifar_data
+    import search_data
+
+    if options.set == "cifar100":
+        return cifar_data.load(options.data, seed, options.limit)
+    return search_data.load(options.set, options.data, seed % 3)
 
 
 def equal_epochs(runs: dict[str, Any], seed: str, epochs: int) -> int:
@@ -177,6 +187,7 @@ def parse() -> argparse.Namespace:
     commands.add_data_arguments(parser)
     parser.add_argument("--operator", nargs="+", choices=OPERATORS, default=list(OPERATORS[1:]))
     parser.add_argument("--form", nargs="+", choices=FORMS, default=list(FORMS))
+    parser.add_argument("--limit", type=int, help="cifar100: the most training images")
     parser.add_argument("--width", type=int, default=8, help="channels of the first layers")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--widths", nargs="+", type=float, default=[1.6, 2.2, 2.8])

@@ -8,7 +8,7 @@ Both trainings start from the same weights, see the same batches and take as man
 augmented one takes longer. A fifth of the training samples (for gestures, a third of the people) is
 held back to draw the accuracy over the epochs. Statistics of BatchNormalization are estimated anew
 before each validation: with moving averages the middle of an adder network's training cannot be
-seen.
+seen. Energies of the layers and int8 ranges of the activations are drawn, too.
 
 An .npz file holds `x`, series (samples, steps, channels) or images (samples, rows, columns,
 channels), and `y`, a class a sample.
@@ -123,7 +123,8 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{name}: test accuracy {accuracy:.1%}, {seconds:.0f} s")
     print(augmentation.describe())
     plots.plot_training(curves, test_accuracy, options.output / "training.png")
-    print(f"Networks and picture: {options.output}")
+    plots.plot_network(model, fold.standardise(fold.x_train)[::20], options.output)
+    print(f"Networks and pictures: {options.output}")
 
 
 if __name__ == "__main__":

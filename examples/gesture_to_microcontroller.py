@@ -363,13 +363,12 @@ def main(arguments: list[str] | None = None) -> None:
             curves[network].append(model.history.history)
             if network == "hybrid":
                 np.add.at(confusion, (fold.y_test, predicted), 1)
+                plots.plot_network(model, fold.standardise(fold.x_train)[::20], folder)
             if number == len(data.folds):
                 print()
                 ksa.summary(model)
     accuracy = {n: float(np.mean([r.float_accuracy for r in rs])) for n, rs in results.items()}
-    plots.plot_training(
-        curves, accuracy, options.output / "training.png", validation="a third of the test"
-    )
+    plots.plot_training(curves, accuracy, options.output / "training.png")
     plots.plot_confusion(
         confusion.tolist(),
         data.classes,

@@ -1,21 +1,15 @@
-"""The pictures of the demo: the search, training curves and a confusion matrix."""
+"""The pictures of the examples: a search, trainings, a network, a confusion matrix."""
 
 from pathlib import Path
 from typing import Any
 
+import keras
 import matplotlib
 
 matplotlib.use("Agg")  # files only: the demo also runs where there is no screen
 from matplotlib import pyplot
 
 import keras_shiftadd as ksa
-
-COLOURS = {
-    "hybrid": "#c8553d",
-    "twin": "#3d6f9e",
-    "augmented": "#c8553d",
-    "plain": "#3d6f9e",
-}
 
 
 def plot_search(
@@ -43,46 +37,36 @@ def plot_training(
     curves: dict[str, list[dict[str, list[float]]]],
     test_accuracy: dict[str, float],
     path: Path,
-    validation: str = "validation",
 ) -> None:
-    """Draws loss and training accuracy over the epochs, and the test accuracy at the end.
+    """Draws loss and accuracy over the epochs, and the test accuracy at the end.
 
     Args:
         curves: For each network a Keras history for each fold.
         test_accuracy: For each network the mean over the folds.
         path: The PNG to write.
-        validation: What the histories call validation.
     """
-    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for network, histories in curves.items():
-        colour = COLOURS[network]
-        for fold, history in enumerate(histories):
-            epochs = range(1, len(history["loss"]) + 1)
-            style = {"color": colour, "alpha": 0.8, "marker": "o", "markersize": 2.5}
-            label = f"{network}, training" if fold == 0 else None
-            axes[0].plot(epochs, history["loss"], label=label, **style)
-            axes[1].plot(epochs, [100 * a for a in history["accuracy"]], label=label, **style)
-            if "val_accuracy" in history:
-                style = {"color": colour, "linestyle": ":"}
-                label = f"{network}, {validation}" if fold == 0 else None
-                axes[1].plot(
-                    epochs, [100 * a for a in history["val_accuracy"]], label=label, **style
-                )
-        axes[1].axhline(
-            100 * test_accuracy[network],
-            color=colour,
-            linestyle="--",
-            label=f"{network}, test, after the last epoch: {test_accuracy[network]:.1%}",
-        )
-    axes[0].set(xlabel="epoch", ylabel="loss", yscale="log")
-    axes[1].set(xlabel="epoch", ylabel="accuracy (%)")
-    for axis in axes:
-        axis.grid(alpha=0.3)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(frameon=False)
-        axis.xaxis.get_major_locator().set_params(integer=True)
-    figure.suptitle("Training, a line for each fold")
+    figure = ksa.callbacks.plot_training(curves)
+    left, right = figure.axes
+    left.set_yscale("log")
+    for network, accuracy in test_accuracy.items():
+        [line, *_] = [one for one in right.get_lines() if one.get_label() == network]
+        label = f"{network}, test, after the last epoch: {accuracy:.1%}"
+        right.axhline(accuracy, color=line.get_color(), linestyle="--", label=label)
+    right.legend(frameon=False)
     _save(figure, path)
+
+
+def plot_network(model: keras.Model, calibration_data: Any, folder: Path) -> None:
+    """Draws the energy of each layer, and the ranges of the activations in int8.
+
+    Args:
+        model: A trained network.
+        calibration_data: Typical inputs.
+        folder: Where `energy.png` and `ranges.png` are written.
+    """
+    data = ksa.summary(model, verbose=False)
+    _save(ksa.cost.plot_summary(data), folder / "energy.png")
+    _save(ksa.export.plot_ranges(model, calibration_data), folder / "ranges.png")
 
 
 def plot_confusion(counts: list[list[int]], classes: list[str], title: str, path: Path) -> None:

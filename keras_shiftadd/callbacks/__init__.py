@@ -1,6 +1,7 @@
 """Callbacks for `keras.Model.fit`."""
 
 from keras_shiftadd.callbacks._batch_statistics import recalibrate_batch_normalization
+from keras_shiftadd.callbacks._plot_training import plot_training
 from keras_shiftadd.callbacks.augmented import Augmented
 from keras_shiftadd.callbacks.batch_normalization_recalibration import (
     BatchNormalizationRecalibration,
@@ -11,5 +12,6 @@ __all__ = [
     "Augmented",
     "BatchNormalizationRecalibration",
     "HybridAugmentation",
+    "plot_training",
     "recalibrate_batch_normalization",
 ]

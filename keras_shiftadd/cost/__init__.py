@@ -20,6 +20,7 @@ from keras_shiftadd.cost._moved import Moved
 from keras_shiftadd.cost._not_counted import NotCounted
 from keras_shiftadd.cost._operation_counts import OperationCounts
 from keras_shiftadd.cost._operations import Operations
+from keras_shiftadd.cost._plot_summary import plot_summary
 from keras_shiftadd.cost._steps import Steps
 from keras_shiftadd.cost._summary import summary
 from keras_shiftadd.cost._targets import HARDWARE, hardware
@@ -47,5 +48,6 @@ __all__ = [
     "energy_pj",
     "estimate",
     "hardware",
+    "plot_summary",
     "summary",
 ]

@@ -18,6 +18,7 @@ from keras_shiftadd.export._errors import (
 from keras_shiftadd.export._export_report import ExportReport
 from keras_shiftadd.export._integer.model import IntegerModel
 from keras_shiftadd.export._quantize.builder import ClampedWeights
+from keras_shiftadd.export._quantize.plot_ranges import plot_ranges
 from keras_shiftadd.export._quantize.quantization_aware import quantization_aware
 from keras_shiftadd.export._quantize.quantization_report import (
     QuantizationReport,
@@ -53,6 +54,7 @@ __all__ = [
     "TensorDetails",
     "UnsupportedLayerError",
     "audit",
+    "plot_ranges",
     "quantization_aware",
     "quantization_report",
     "quantize",

@@ -20,7 +20,7 @@ NEEDS = {
     "compression.md": ("tensorflow_model_optimization", "tf_keras"),
     "export.md": ("ai_edge_litert", "tflite_micro"),
     "export_c.md": ("ziglang", "unicorn"),
-    "search.md": ("matplotlib",),
+    "plots.md": ("matplotlib",),
 }
 # Pages whose examples run in a process on TensorFlow, whatever the backend.
 ONCE = ("compression.md",)

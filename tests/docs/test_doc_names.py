@@ -14,6 +14,7 @@ ROOMS = (
     ".testing",
     ".cost",
     ".models",
+    ".callbacks",
     ".tuners",
     ".export",
     ".custom_ops",

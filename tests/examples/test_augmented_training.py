@@ -26,4 +26,5 @@ def test_both_trainings_end_with_a_network_of_the_same_kind(
     models = [keras.saving.load_model(output / f"{n}.keras") for n in ("plain", "augmented")]
     shapes = [[v.shape for v in model.variables] for model in models]
     assert shapes[0] == shapes[1]
-    assert (output / "training.png").stat().st_size > 1000
+    for picture in ("training.png", "energy.png", "ranges.png"):
+        assert (output / picture).stat().st_size > 1000

@@ -39,10 +39,12 @@ def test_the_whole_way_from_a_file_of_series(
     ]
     assert sorted(file.name for file in (output / "fold1").iterdir()) == [
         "architecture.json",
+        "energy.png",
         "hybrid.keras",
         "hybrid.tflite",
         "hybrid_cortex-m4",
         "hybrid_rv32i",
+        "ranges.png",
         "search",
         "search.png",
         "twin.keras",

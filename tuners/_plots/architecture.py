@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from keras_shiftadd.tuners._plots import drawing
+from keras_shiftadd import _drawing as drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from keras_shiftadd.tuners.hybrid_space import HybridSpace
 
@@ -16,7 +17,7 @@ _GAP = 0.6
 
 def plot_architecture(
     space: "HybridSpace", architecture: Mapping[str, Any], ax: "Axes | None" = None
-) -> "Axes":
+) -> "Figure":
     """Plots an architecture as bars: a block a bar, its channels the height.
 
     The colour is the operator; `k5` is the kernel size, `e4` the expansion. Below stand the stages
@@ -28,7 +29,7 @@ def plot_architecture(
         ax: Matplotlib axes to draw on; `None` makes a new figure.
 
     Returns:
-        The matplotlib axes.
+        The matplotlib figure; of given axes, the one that they are on.
 
     Raises:
         ImportError: If matplotlib is missing.
@@ -38,7 +39,7 @@ def plot_architecture(
 
     >>> space = keras_shiftadd.tuners.HybridSpace((32, 32, 3), num_classes=10)
     >>> architecture = space.sample(random.Random(0))
-    >>> ax = keras_shiftadd.tuners.plot_architecture(space, architecture)
+    >>> figure = keras_shiftadd.tuners.plot_architecture(space, architecture)
     """
     space.validate(architecture)  # type: ignore[arg-type]
     stages = architecture["stages"]
@@ -46,7 +47,6 @@ def plot_architecture(
     ax = drawing.axes(ax, figsize=(2.0 + 0.55 * count, 4.0))
     ax.bar(0, space.stem_width, width=0.85, color=drawing.NEUTRAL)
     ticks, names = [0.0], [f"stem\n{_size(space, 0)}"]
-    labelled: set[str] = set()
     x = 1 + _GAP
     for number, stage in enumerate(stages):
         for block in stage["blocks"]:
@@ -56,9 +56,8 @@ def plot_architecture(
                 stage["width"],
                 width=0.85,
                 color=drawing.OPERATOR_COLORS[operator],
-                label=None if operator in labelled else operator,
+                label=operator,
             )
-            labelled.add(operator)
             ax.annotate(
                 _caption(block),
                 (x, stage["width"]),
@@ -75,19 +74,8 @@ def plot_architecture(
     ax.set_xticks(ticks, names)
     ax.tick_params(axis="x", length=0)
     ax.margins(y=0.15)
-    handles, labels = ax.get_legend_handles_labels()
-    by_label = dict(zip(labels, handles, strict=True))
-    shown = {name: by_label[name] for name in drawing.OPERATOR_COLORS if name in by_label}
-    # Above the axes: a bar may stand anywhere inside.
-    ax.legend(
-        shown.values(),
-        shown.keys(),
-        ncols=len(shown),
-        frameon=False,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-    )
-    return ax
+    drawing.legend_above(ax)
+    return drawing.figure_of(ax)
 
 
 def _caption(block: Mapping[str, Any]) -> str:

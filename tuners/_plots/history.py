@@ -4,10 +4,12 @@ import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from keras_shiftadd.tuners._plots import drawing
+from keras_shiftadd import _drawing as drawing
+from keras_shiftadd.tuners._plots import trials
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from keras_shiftadd.cost import Budget
 
@@ -19,7 +21,7 @@ def plot_history(
     generation_size: int | None = None,
     budget: "Budget | None" = None,
     ax: "Axes | None" = None,
-) -> "Axes":
+) -> "Figure":
     """Plots the score of each trial in their order, and the best score so far.
 
     Trials without a score, which failed or still run, are crosses at the bottom. Needs matplotlib.
@@ -37,7 +39,7 @@ def plot_history(
         ax: Matplotlib axes to draw on; `None` makes a new figure.
 
     Returns:
-        The matplotlib axes.
+        The matplotlib figure; of given axes, the one that they are on.
 
     Raises:
         ImportError: If matplotlib is missing.
@@ -49,7 +51,7 @@ def plot_history(
     ...     {"trial_id": "0", "score": 0.6, "cost": {"energy_uj": 3.0}},
     ...     {"trial_id": "1", "score": 0.8, "cost": {"energy_uj": 5.0}},
     ... ]
-    >>> ax = keras_shiftadd.tuners.plot_history(records, score_name="accuracy")
+    >>> figure = keras_shiftadd.tuners.plot_history(records, score_name="accuracy")
     """
     if generation_size is not None and (
         isinstance(generation_size, bool)
@@ -60,10 +62,10 @@ def plot_history(
             "`generation_size` must be a positive integer or None. "
             f"Received: generation_size={generation_size!r}."
         )
-    records, maximize, score_name = drawing.read_history(history, maximize, score_name)
+    records, maximize, score_name = trials.read_history(history, maximize, score_name)
     ax = drawing.axes(ax, figsize=(6.5, 4.0))
-    scores = [drawing.score_of(record) for record in records]
-    over = [drawing.exceeds(record, budget) for record in records]
+    scores = [trials.score_of(record) for record in records]
+    over = [trials.exceeds(record, budget) for record in records]
     _draw_trials(ax, scores, over)
     _draw_best(ax, scores, over, maximize)
     for start in range(generation_size or len(records), len(records), generation_size or 1):
@@ -74,7 +76,7 @@ def plot_history(
     ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     if ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False)
-    return ax
+    return drawing.figure_of(ax)
 
 
 def _draw_trials(ax: "Axes", scores: Sequence[float | None], over: Sequence[bool]) -> None:

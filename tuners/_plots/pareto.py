@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from keras_shiftadd.tuners._plots import drawing
+from keras_shiftadd import _drawing as drawing
+from keras_shiftadd.tuners._plots import trials
 from keras_shiftadd.tuners.pareto import pareto_front, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from keras_shiftadd.cost import Budget
 
@@ -19,7 +21,7 @@ def plot_pareto(
     budget: "Budget | None" = None,
     label: str | None = None,
     ax: "Axes | None" = None,
-) -> "Axes":
+) -> "Figure":
     """Plots score against cost, a point a trial, and the front of those that none beats.
 
     The front is drawn in steps: what can be had up to that cost. Its points have the ids of their
@@ -39,7 +41,7 @@ def plot_pareto(
         ax: Matplotlib axes to draw on; `None` makes a new figure.
 
     Returns:
-        The matplotlib axes.
+        The matplotlib figure; of given axes, the one that they are on.
 
     Raises:
         ImportError: If matplotlib is missing.
@@ -51,9 +53,9 @@ def plot_pareto(
     ...     {"trial_id": "0", "score": 0.6, "cost": {"energy_uj": 3.0}},
     ...     {"trial_id": "1", "score": 0.8, "cost": {"energy_uj": 5.0}},
     ... ]
-    >>> ax = keras_shiftadd.tuners.plot_pareto(records, score_name="accuracy")
+    >>> figure = keras_shiftadd.tuners.plot_pareto(records, score_name="accuracy")
     """
-    records, maximize, score_name = drawing.read_history(history, maximize, score_name)
+    records, maximize, score_name = trials.read_history(history, maximize, score_name)
     found = points(records, cost_name, maximize)
     if not found:
         raise ValueError(
@@ -90,6 +92,6 @@ def plot_pareto(
     limit = None if budget is None else budget.limits.get(cost_name)
     if limit is not None:
         ax.axvline(limit, color=drawing.NEUTRAL, linestyle="--", label="budget")
-    drawing.tidy(ax, drawing.cost_label(cost_name), score_name)
+    drawing.tidy(ax, trials.cost_label(cost_name), score_name)
     ax.legend(frameon=False)
-    return ax
+    return drawing.figure_of(ax)

@@ -1,24 +1,12 @@
-"""What the plots of a search have in common: axes, colours, and the trials that they read."""
+"""What the plots of a search have in common: the trials that they read."""
 
-import importlib
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from keras_shiftadd.tuners.pareto import Record
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from keras_shiftadd.cost import Budget
-
-# Told apart with every kind of colour vision (Okabe and Ito).
-OPERATOR_COLORS = {
-    "conv": "#0072B2",
-    "shift": "#E69F00",
-    "adder": "#009E73",
-    "attention": "#CC79A7",
-}
-NEUTRAL = "#808080"
 
 _COST_LABELS = {
     "energy_uj": "energy per inference (µJ)",
@@ -26,33 +14,6 @@ _COST_LABELS = {
     "flash": "flash (bytes)",
     "ram": "RAM (bytes)",
 }
-
-
-def axes(ax: "Axes | None", figsize: tuple[float, float]) -> "Axes":
-    """Returns the axes to draw on: the given ones, or those of a new figure.
-
-    Raises:
-        ImportError: If matplotlib is missing.
-    """
-    try:
-        pyplot = importlib.import_module("matplotlib.pyplot")
-    except ImportError as error:
-        raise ImportError(
-            f"Plots need matplotlib, which could not be imported ({error}). "
-            'Install it with: pip install "keras-shiftadd[examples]"'
-        ) from error
-    if ax is not None:
-        return ax
-    _, ax = pyplot.subplots(figsize=figsize, layout="constrained")
-    return ax
-
-
-def tidy(ax: "Axes", xlabel: str, ylabel: str, grid: Literal["both", "y"] = "both") -> None:
-    """Labels the axes, and takes away what only fills them."""
-    ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.grid(axis=grid, alpha=0.3)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
 
 
 def cost_label(cost_name: str) -> str:

@@ -44,7 +44,7 @@ def draw_requantization(
     """Factors that use up the range of a byte for sums up to `spread`.
 
     Multipliers are negative too where the rounding is single; `fast` ones have that shift,
-    those of a power of two are 2**30.
+    those of a power of two are 1, 2**7 or 2**30.
     """
     factors = rng.uniform(0.3, 1.5, filters) * 128 / spread
     if fast:
@@ -54,8 +54,9 @@ def draw_requantization(
         shift = 31 - np.frexp(factors)[1]
         multiplier = np.minimum(np.round(factors * 2.0**shift), 2.0**31 - 1)
     if power_of_two:
-        multiplier = np.full(filters, 2.0**30)
-    elif rounding == "single":
+        exponent = rng.choice([0, 7, 30], filters)
+        multiplier, shift = 2.0**exponent, np.maximum(shift - 30, 1) + exponent
+    if rounding == "single":
         multiplier = multiplier * rng.choice([-1, 1], filters)
     return Requantization(
         multiplier.astype(np.int32),

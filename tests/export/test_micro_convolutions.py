@@ -1,5 +1,6 @@
 """The convolution kernels for microcontrollers have the bits of the NumPy reference."""
 
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from micro_kernels import c_compiler, compile_library, draw_convolution, run_convolution
 
 from keras_shiftadd.export._c.kernels import KERNELS
+from keras_shiftadd.export._c.packing import multipliers
 from keras_shiftadd.export._integer.reference import run
 
 pytestmark = pytest.mark.skipif(
@@ -153,3 +155,18 @@ def test_kernels_are_clean_under_sanitizers(tmp_path):
     )
     assert done.returncode == 0, done.stdout[-4000:]
     assert "layers" in done.stdout
+
+
+@pytest.mark.parametrize("factor", [1, -1, 4, -(2**30)])
+def test_shifts_of_sums_have_the_multiplier_that_kernels_shift_by(factor):
+    model = draw_convolution(np.random.default_rng(0), "shift", (3, 3), (1, 1), 4, 5)
+    [convolution] = model.operators
+    requantization = dataclasses.replace(
+        convolution.requantization,
+        multiplier=np.full(5, factor, np.int32),
+        shift=np.full(5, 31, np.int32),
+    )
+    convolution = dataclasses.replace(convolution, requantization=requantization)
+    multiplier, shift = multipliers(convolution)
+    assert set(np.abs(multiplier)) == {2**30}
+    np.testing.assert_array_equal(multiplier / 2.0**shift, factor / 2.0**31)

@@ -83,13 +83,8 @@ class Kernel:
 
 
 def _all(convolution: Convolution) -> dict[str, np.ndarray]:
-    requantization = convolution.requantization
-    filters = convolution.bias.shape
-    return {
-        "bias": convolution.bias,
-        "multiplier": np.broadcast_to(requantization.multiplier, filters).astype(np.int32),
-        "shift": np.broadcast_to(requantization.shift, filters).astype(np.uint8),
-    }
+    multiplier, shift = packing.multipliers(convolution)
+    return {"bias": convolution.bias, "multiplier": multiplier, "shift": shift}
 
 
 def _pack_raw(convolution: Convolution, source: Tensor) -> Constants:

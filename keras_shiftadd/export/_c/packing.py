@@ -120,3 +120,25 @@ def bias_without_zero(convolution: Convolution, input_zero: int) -> np.ndarray:
         return convolution.bias
     sums = convolution.kernel.astype(np.int64).sum(axis=(0, 1, 2))
     return (convolution.bias - input_zero * sums).astype(np.int32)
+
+
+def multipliers(convolution: Convolution) -> tuple[np.ndarray, np.ndarray]:
+    """Multipliers and shifts of all filters.
+
+    The kernels know a power of two by the multiplier 2**30; with single rounding any other stands
+    for the same with another shift.
+
+    Returns:
+        int32 and uint8 arrays `(filters,)`.
+    """
+    requantization = convolution.requantization
+    filters = convolution.bias.shape
+    multiplier = np.broadcast_to(requantization.multiplier, filters).astype(np.int64)
+    shift = np.broadcast_to(requantization.shift, filters).astype(np.int64)
+    if requantization.rounding == "single":
+        fraction, exponent = np.frexp(np.abs(multiplier))
+        bits = shift - (exponent - 1)  # that a sum is shifted
+        powers = (fraction == 0.5) & (bits >= 1) & (bits <= 32)
+        multiplier = np.where(powers, np.sign(multiplier) << 30, multiplier)
+        shift = np.where(powers, bits + 30, shift)
+    return multiplier.astype(np.int32), shift.astype(np.uint8)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from keras_shiftadd.tuners.hybrid_tuner import HybridTuner
     from keras_shiftadd.tuners.pareto import pareto_front
     from keras_shiftadd.tuners.supernet import Supernet
+    from keras_shiftadd.tuners.translation_space import TranslationSpace
+    from keras_shiftadd.tuners.translation_supernet import TranslationSupernet
 
 __all__ = [
     "AugmentationSpace",
@@ -25,6 +27,8 @@ __all__ = [
     "HybridSpace",
     "HybridTuner",
     "Supernet",
+    "TranslationSpace",
+    "TranslationSupernet",
     "pareto_front",
     "plot_architecture",
     "plot_history",
@@ -38,6 +42,8 @@ _MODULES = {
     "HybridSpace": "keras_shiftadd.tuners.hybrid_space",
     "HybridTuner": "keras_shiftadd.tuners.hybrid_tuner",
     "Supernet": "keras_shiftadd.tuners.supernet",
+    "TranslationSpace": "keras_shiftadd.tuners.translation_space",
+    "TranslationSupernet": "keras_shiftadd.tuners.translation_supernet",
     "pareto_front": "keras_shiftadd.tuners.pareto",
     "plot_architecture": "keras_shiftadd.tuners._plots.architecture",
     "plot_history": "keras_shiftadd.tuners._plots.history",

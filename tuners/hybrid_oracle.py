@@ -16,14 +16,14 @@ from keras_shiftadd.tuners.pareto import pareto_front
 
 if TYPE_CHECKING:
     from keras_shiftadd.cost import Budget
-    from keras_shiftadd.tuners.hybrid_space import HybridSpace
+    from keras_shiftadd.tuners._space.search_space import SearchSpace
 
 _UNLIMITED = 1e30
 _COSTS = ("energy_uj", "instructions", "flash", "ram")
 
 
 class HybridOracle(DurableOracle):
-    """Proposes architectures of a `HybridSpace` to a KerasTuner `Tuner`, all within a budget.
+    """Proposes architectures of a space to a KerasTuner `Tuner`, all within a budget.
 
     An architecture above the budget never becomes a trial: it is shrunk, choice by choice, or
     drawn again. No architecture becomes a trial twice; when a space has no other left, the search
@@ -45,7 +45,7 @@ class HybridOracle(DurableOracle):
     children come from its own trials.
 
     Args:
-        space: `HybridSpace` or `AugmentationSpace`.
+        space: `HybridSpace`, `AugmentationSpace` or `TranslationSpace`.
         objective: String or `keras_tuner.Objective`: what to maximize or minimize; one.
         budget: `keras_shiftadd.cost.Budget`. `None` allows everything, and reports costs on
             `"asic-45nm"` at 8 bits.
@@ -96,7 +96,7 @@ class HybridOracle(DurableOracle):
 
     def __init__(
         self,
-        space: "HybridSpace",
+        space: "SearchSpace",
         objective: Any,
         budget: "Budget | None" = None,
         method: str = "evolution",

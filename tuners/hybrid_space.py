@@ -14,19 +14,20 @@ from keras_shiftadd.tuners._space.arguments import (
     check_input_shape,
     check_operators,
     check_preset,
+    check_samples,
     resolutions,
 )
 from keras_shiftadd.tuners._space.costs import SpaceCosts
 from keras_shiftadd.tuners._space.genes import Architecture, Gene, block_name, stage_name
-from keras_shiftadd.tuners._space.moves import Moves
 from keras_shiftadd.tuners._space.networks import BlockPlan, LayerOptions
 from keras_shiftadd.tuners._space.presets import PRESETS, Preset
+from keras_shiftadd.tuners._space.staged import StagedSpace
 
 _PROJECTIONS = ("dense", "shift")
 
 
 @keras.saving.register_keras_serializable(package="keras_shiftadd")
-class HybridSpace(Moves):
+class HybridSpace(StagedSpace):
     """A space of networks whose blocks choose conv, shift, adder or attention.
 
     A network is a stem (a convolution), stages of blocks, and a head (pooling and a classifier).
@@ -298,17 +299,17 @@ class HybridSpace(Moves):
             x = keras.layers.Reshape((steps, 1, channels), name="series")(x)
         return networks.stem(x, self.stem_width, self.stem_stride, options)
 
-    def training_callbacks(self, architecture: Architecture) -> list[keras.callbacks.Callback]:
-        """What the network of an architecture is trained with besides.
+    def check_inputs(self, x: Any, y: Any) -> None:
+        """Checks that arrays of training data fit the networks.
 
         Args:
-            architecture: An architecture of this space.
+            x: Array of inputs.
+            y: Array of targets.
 
-        Returns:
-            A list of callbacks of `fit`; here an empty one.
+        Raises:
+            ValueError: If the shape is another one, or an entry is no finite number.
         """
-        self.validate(architecture)
-        return []
+        check_samples(x, self.input_shape)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of this space, as plain Python objects."""

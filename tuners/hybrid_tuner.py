@@ -10,6 +10,7 @@ from keras_shiftadd.callbacks import recalibrate_batch_normalization
 from keras_shiftadd.callbacks._samples import some_inputs
 from keras_shiftadd.tuners._space.genes import Architecture
 from keras_shiftadd.tuners._supernet.data import fit_data
+from keras_shiftadd.tuners._supernet.shared_weights import SharedWeights
 from keras_shiftadd.tuners._supernet.training import decay_kernels_only, optimizer_for
 from keras_shiftadd.tuners._tuner.arguments import check_search_data
 from keras_shiftadd.tuners._tuner.shared_training import SharedTraining
@@ -19,14 +20,14 @@ from keras_shiftadd.tuners.augmentation_space import AugmentationSpace
 from keras_shiftadd.tuners.augmentation_supernet import AugmentationSupernet
 from keras_shiftadd.tuners.hybrid_oracle import HybridOracle
 from keras_shiftadd.tuners.hybrid_space import HybridSpace
-from keras_shiftadd.tuners.supernet import Supernet
+from keras_shiftadd.tuners.translation_space import TranslationSpace
 
 if TYPE_CHECKING:
     from keras_shiftadd.cost import Budget
 
 
 class HybridTuner(WorkerLoop, keras_tuner.Tuner):
-    """Searches a `HybridSpace`: trains a supernet once, then scores trials with its weights.
+    """Searches a space: trains a supernet once, then scores trials with its weights.
 
     A trial takes no training, unless the space is an `AugmentationSpace`: then it takes some steps,
     see `AugmentationSupernet`. Its sub-network is selected in the supernet, the statistics of its
@@ -39,7 +40,7 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
     workers one of them trains the supernet and the others wait for it; they share `directory`.
 
     Args:
-        space: `HybridSpace` or `AugmentationSpace`.
+        space: `HybridSpace`, `AugmentationSpace` or `TranslationSpace`.
         objective: Name of a metric or `keras_tuner.Objective`, such as `"val_accuracy"`.
         budget: `keras_shiftadd.cost.Budget`; no trial exceeds it. `None` allows everything.
         max_trials: Integer, number of architectures to score.
@@ -47,9 +48,11 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
             seed=...)`: a `HybridOracle` with other options, or any of KerasTuner over
             `space.hyperparameters()`, which knows no budget.
         supernet: A `Supernet` of this space, not trained, in place of `Supernet(space,
-            seed=seed)`; with an `AugmentationSpace` an `AugmentationSupernet`.
-        optimizer: Optimizer of the supernet; `None` is SGD with Nesterov momentum 0.9, weight
-            decay 1e-4 and a cosine schedule from 0.1. Weights that no sub-network of a step uses
+            seed=seed)`; with an `AugmentationSpace` an `AugmentationSupernet`, with a
+            `TranslationSpace` a `TranslationSupernet`.
+        optimizer: Optimizer of the supernet; `None` is the `default_optimizer` of the space: SGD
+            with Nesterov momentum 0.9, weight decay 1e-4 and a cosine schedule from 0.1, or Adam
+            with a `TranslationSpace`. Weights that no sub-network of a step uses
             are left alone whatever the optimizer.
         loss: Loss; `None` is sparse categorical cross-entropy from logits.
         metrics: Metrics; `None` is accuracy.
@@ -91,12 +94,12 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
 
     def __init__(
         self,
-        space: HybridSpace,
+        space: HybridSpace | TranslationSpace,
         objective: Any = "val_accuracy",
         budget: "Budget | None" = None,
         max_trials: int = 200,
         oracle: keras_tuner.Oracle | None = None,
-        supernet: Supernet | None = None,
+        supernet: SharedWeights | None = None,
         optimizer: Any = None,
         loss: Any = None,
         metrics: Any = None,
@@ -111,8 +114,11 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
         tuner_id: str | None = None,
         chief_timeout: float = 600.0,
     ) -> None:
-        if not isinstance(space, HybridSpace):
-            raise ValueError(f"`space` must be a HybridSpace. Received: {space!r}")
+        if not isinstance(space, HybridSpace | TranslationSpace):
+            raise ValueError(
+                "`space` must be a HybridSpace, an AugmentationSpace or a TranslationSpace. "
+                f"Received: {space!r}"
+            )
         if oracle is not None and budget is not None:
             raise ValueError(
                 "`budget` must be given to the oracle where there is one of your own. Received: "
@@ -166,7 +172,7 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
         )
 
     @property
-    def supernet(self) -> Supernet:
+    def supernet(self) -> SharedWeights:
         """The supernet; of an earlier search its trained weights are read from the project."""
         return self._shared.supernet
 
@@ -185,7 +191,8 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
         """Trains the supernet, then scores trials.
 
         Args:
-            x: Training inputs: array or tensor, or a data set of batches `(x, y)`: `tf.data`,
+            x: Training inputs: array or tensor, or a tuple of them where networks have several
+                inputs, or a data set of batches `(x, y)`: `tf.data`,
                 `keras.utils.PyDataset`, PyTorch `DataLoader`. The order of a data set is its own
                 business; that of arrays is the same after a restart.
             y: Training targets, integer classes by default; `None` with a data set.
@@ -366,7 +373,7 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
         keras.utils.set_random_seed(seed)
         model = self.cut_out(architecture) if inherit else self.space.build(architecture)
         if optimizer is None:
-            optimizer = optimizer_for(x, self.batch_size, epochs, steps_per_epoch)
+            optimizer = optimizer_for(self.space, x, self.batch_size, epochs, steps_per_epoch)
             decay_kernels_only(optimizer, model)
         model.compile(optimizer=optimizer, **self._compile_arguments)
         model.fit(

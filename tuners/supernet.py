@@ -1,8 +1,6 @@
 """Supernet."""
 
-import contextlib
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -15,15 +13,13 @@ from keras_shiftadd.tuners._supernet.block import SupernetBlock
 from keras_shiftadd.tuners._supernet.cut_out import cut_out
 from keras_shiftadd.tuners._supernet.encoding import COLUMNS, encode
 from keras_shiftadd.tuners._supernet.functions import map_rows
-from keras_shiftadd.tuners._supernet.selective_optimizer import selective
+from keras_shiftadd.tuners._supernet.shared_weights import Calibrator, SharedWeights, check_sampling
 from keras_shiftadd.tuners._supernet.stem import SupernetStem
 from keras_shiftadd.tuners.hybrid_space import HybridSpace
 
-SAMPLINGS = ("sandwich", "single_path")
-
 
 @keras.saving.register_keras_serializable(package="keras_shiftadd")
-class Supernet(keras.Model):
+class Supernet(SharedWeights):
     """All networks of a space on one set of weights.
 
     Which operator, kernel size, width and depth are in use is decided at run time: a compiled
@@ -95,12 +91,7 @@ class Supernet(keras.Model):
                 f"`weight_sharing` must be one of {shiftadd_ops.WEIGHT_SHARINGS}. "
                 f"Received: {weight_sharing!r}"
             )
-        if sampling not in SAMPLINGS:
-            raise ValueError(f"`sampling` must be one of {SAMPLINGS}. Received: {sampling!r}")
-        if not isinstance(random_networks, int) or random_networks < 0:
-            raise ValueError(
-                f"`random_networks` must be an integer from 0. Received: {random_networks!r}"
-            )
+        check_sampling(sampling, random_networks)
         self.space = space
         self.weight_sharing = weight_sharing
         self.sampling = sampling
@@ -121,10 +112,6 @@ class Supernet(keras.Model):
         self._selected: Architecture | None = None
         self.build((None, *space.input_shape))
 
-    # Rows of the tables that a step draws its networks from. Drawing an index is cheap on every
-    # backend, and a table holds valid architectures only, whatever makes them valid.
-    table_rows = 4096
-
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates all weights."""
         if self.built:
@@ -144,55 +131,11 @@ class Supernet(keras.Model):
         self._choice = self._state("choice", positions, "int32")
         size = sum(part.statistics_size for part in parts)
         self._statistics = self._state("statistics", (2, size), self.variable_dtype)
-        calibrator = _Calibrator(self)
+        calibrator = Calibrator(self)
         # In a function, because Keras would track an attribute: the calibrator holds the supernet.
         self._calibrator = lambda: calibrator
         super().build(input_shape)
         self.select(largest)
-
-    def _table(self, name: str, architectures: list[Architecture]) -> Any:
-        codes = np.stack([encode(self.space, architecture) for architecture in architectures])
-        table = self._state(f"{name}_table", codes.shape, "int32")
-        table.assign(codes)
-        return table
-
-    def _state(self, name: str, shape: tuple[int, ...], dtype: str) -> Any:
-        return self.add_weight(
-            name=name,
-            shape=shape,
-            dtype=dtype,
-            initializer="zeros",
-            trainable=False,
-            autocast=False,
-        )
-
-    # Training.
-
-    def compile(self, optimizer: Any = "sgd", loss: Any = None, **kwargs: Any) -> None:
-        """Configures training; see `keras.Model.compile`.
-
-        Args:
-            optimizer: Optimizer or its name. A copy of it is used which leaves weights alone that
-                no sub-network of a step uses; its `weight_decay` is added to the gradients of the
-                kernels in use.
-            loss: Loss, from logits.
-            **kwargs: Further arguments of `keras.Model.compile`.
-        """
-        optimizer = keras.optimizers.get(optimizer)
-        self._plain_optimizer = keras.optimizers.serialize(optimizer)
-        super().compile(optimizer=selective(optimizer), loss=loss, **kwargs)
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """Returns the arguments of `compile`."""
-        config = super().get_compile_config()
-        if config:
-            config["optimizer"] = self._plain_optimizer
-        return config
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles a supernet that is loaded from a file."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         """Logits of the selected sub-network, or of those of a training step."""
@@ -211,20 +154,6 @@ class Supernet(keras.Model):
     def _logits(self, codes: Any, shared: Any) -> Any:
         x, kernels = shared
         return self._run(x, codes, kernels, None)[0]
-
-    def _draw(self) -> Any:
-        """The random sub-networks of a training step, `(count, blocks, columns)`."""
-        if self.sampling == "single_path":
-            return self._rows(self._random_table, 1)
-        smallest = self._rows(self._smallest_table, 1)
-        if self.random_networks == 0:
-            return smallest
-        drawn = self._rows(self._random_table, self.random_networks)
-        return ops.concatenate([smallest, drawn])
-
-    def _rows(self, table: Any, count: int) -> Any:
-        index = keras.random.randint((count,), 0, self.table_rows, seed=self.seed_generator)
-        return ops.take(ops.convert_to_tensor(table), index, axis=0)
 
     def _kernels(self) -> list[Any]:
         return [block.operator_kernels() for block in self.blocks]
@@ -254,91 +183,8 @@ class Supernet(keras.Model):
         """
         return self._run(x, self._choice, self._kernels(), None)[1]
 
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """The loss of all sub-networks of a step together, or of the selected one."""
-        if len(y_pred.shape) == 2:
-            return super().compute_loss(x, y, y_pred, sample_weight, training)
-        count = y_pred.shape[0]
-        total = super().compute_loss(x, y, y_pred[0], sample_weight, training)
-        if not self.distillation:
-            for i in range(1, count):
-                total = total + super().compute_loss(x, y, y_pred[i], sample_weight, training)
-            return total
-        teacher = ops.stop_gradient(ops.softmax(ops.cast(y_pred[0], "float32")))
-        for i in range(1, count):
-            total = total + _mean(
-                keras.losses.categorical_crossentropy(
-                    teacher, ops.cast(y_pred[i], "float32"), from_logits=True
-                ),
-                sample_weight,
-            )
-        return total
-
-    def compute_metrics(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
-    ) -> dict[str, Any]:
-        """Metrics of the largest sub-network of a training step, or of the selected one."""
-        if len(y_pred.shape) == 3:
-            y_pred = y_pred[0]
-        return super().compute_metrics(x, y, y_pred, sample_weight)
-
-    # One sub-network.
-
-    @property
-    def trial_samples(self) -> int:
-        """Training samples that a trial sees, besides those for the statistics: none."""
-        return 0
-
-    @contextlib.contextmanager
-    def in_trial(self, architecture: Architecture, samples: Any = None) -> Iterator[None]:
-        """Selects an architecture for a trial of a search.
-
-        Args:
-            architecture: An architecture of the space.
-            samples: Tuple `(x, y)` of `trial_samples` training samples; not used here.
-        """
-        self.select(architecture)
-        yield
-
-    def select(self, architecture: Architecture) -> None:
-        """Makes an architecture the one that is evaluated.
-
-        Its BatchNormalization statistics have to be estimated next: see `calibrate`.
-
-        Args:
-            architecture: An architecture of the space.
-        """
-        self._choice.assign(encode(self.space, architecture))
-        self._selected = architecture
-
-    def calibrate(self, x: Any, batch_size: int = 256) -> None:
-        """Estimates the BatchNormalization statistics of the selected sub-network.
-
-        Statistics are those of the sub-network's own outputs: no other sub-network's fit it.
-
-        Args:
-            x: Array of inputs, some hundred training samples.
-            batch_size: Integer. Means and variances are averaged over full batches.
-
-        Raises:
-            ValueError: If `x` holds no sample.
-        """
-        count = len(x)
-        if count == 0:
-            raise ValueError("`x` must hold samples to estimate statistics from. Received: none.")
-        batch_size = min(batch_size, count)
-        found = [
-            np.asarray(self._calibrator().predict_on_batch(x[i : i + batch_size]))
-            for i in range(0, count - batch_size + 1, batch_size)
-        ]
-        self._statistics.assign(np.mean(np.concatenate(found), axis=0))
+    def _encode(self, architecture: Architecture) -> np.ndarray:
+        return encode(self.space, architecture)
 
     def cut_out(self) -> keras.Model:
         """Makes a network of its own of the selected sub-network.
@@ -349,14 +195,6 @@ class Supernet(keras.Model):
         """
         assert self._selected is not None
         return cut_out(self, self._selected)
-
-    def statistics(self) -> np.ndarray:
-        """BatchNormalization means and variances of the selected sub-network.
-
-        Returns:
-            Array `(2, channels of all normalisations)`.
-        """
-        return np.array(ops.convert_to_numpy(self._statistics))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of this supernet."""
@@ -377,21 +215,3 @@ class Supernet(keras.Model):
         """Makes a supernet from `get_config`'s dictionary."""
         space = keras.saving.deserialize_keras_object(config["space"])
         return cls(**{**config, "space": space})
-
-
-class _Calibrator(keras.Model):
-    """Returns the statistics that a supernet's normalisations see in a batch."""
-
-    def __init__(self, supernet: Supernet) -> None:
-        super().__init__(name="calibrator")
-        self.supernet = supernet
-
-    def call(self, x: Any, training: bool | None = None) -> Any:
-        """Means and variances `(1, 2, channels of all normalisations)`, of each device."""
-        return ops.expand_dims(self.supernet.batch_statistics(x), 0)
-
-
-def _mean(values: Any, sample_weight: Any) -> Any:
-    if sample_weight is not None:
-        values = values * ops.cast(sample_weight, values.dtype)
-    return ops.mean(values)

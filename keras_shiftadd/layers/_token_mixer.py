@@ -22,6 +22,7 @@ class TokenMixer(keras.layers.Layer):
         num_heads: Integer, heads of all channels; with both parts each has half of them.
         kernel_size: Integer, window of the convolution.
         causal: Boolean, whether a token sees those up to its own position only.
+        key_dim: Integer, size of a head of attention; `None`: the heads share the channels.
         attention: Further arguments of `HybridAttention`.
         convolution: Further arguments of `HybridLightweightConv1D`.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
@@ -33,6 +34,7 @@ class TokenMixer(keras.layers.Layer):
         num_heads: int,
         kernel_size: int,
         causal: bool,
+        key_dim: int | None,
         attention: dict[str, Any],
         convolution: dict[str, Any],
         **kwargs: Any,
@@ -43,6 +45,7 @@ class TokenMixer(keras.layers.Layer):
         self.num_heads = num_heads
         self.kernel_size = kernel_size
         self.causal = causal
+        self.key_dim = key_dim
         self.arguments = {"attention": attention, "convolution": convolution}
         self.attention: Any = None
         self.convolution: Any = None
@@ -52,7 +55,8 @@ class TokenMixer(keras.layers.Layer):
         channels = _arguments.channels(input_shape, -1, self.name)
         count = len(self.parts)
         size, heads = channels // count, max(1, self.num_heads // count)
-        if channels % count or size % heads:
+        shared_channels = self.key_dim is None or self.parts[-1] != "attention"
+        if channels % count or (shared_channels and size % heads):
             raise ValueError(
                 "The channels of a block must be a multiple of its heads, and even where they are "
                 f"halved. Received: {channels} channels, num_heads={self.num_heads}."
@@ -61,7 +65,11 @@ class TokenMixer(keras.layers.Layer):
         shared = {"trainable": self.trainable, "dtype": self.dtype_policy}
         if "attention" in self.parts:
             self.attention = HybridAttention(
-                heads, size // heads, **self.arguments["attention"], **shared, name="attention"
+                heads,
+                self.key_dim or size // heads,
+                **self.arguments["attention"],
+                **shared,
+                name="attention",
             )
             self.attention.build(inner, inner)
         if self.parts[-1] != "attention":

@@ -40,6 +40,7 @@ class TransformerBlock(keras.layers.Layer):
         layer_norm_epsilon: float = 1e-5,
         weight_bits: int = 5,
         normalization_momentum: float = 0.99,
+        key_dim: int | None = None,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -47,6 +48,7 @@ class TransformerBlock(keras.layers.Layer):
         self.supports_masking = True
         self.hidden_units = _arguments.positive(hidden_units, "hidden_units")
         self.num_heads = _arguments.positive(num_heads, "num_heads")
+        self.key_dim = None if key_dim is None else _arguments.positive(key_dim, "key_dim")
         self.operator = _arguments.one_of(operator, self._operators_allowed, "operator")
         self.kernel_size = _arguments.positive(kernel_size, "kernel_size")
         self.projection = _arguments.one_of(projection, PROJECTIONS, "projection")
@@ -71,6 +73,7 @@ class TransformerBlock(keras.layers.Layer):
             num_heads,
             kernel_size,
             self._causal,
+            self.key_dim,
             attention=self._attention_arguments(),
             convolution={"projection": projection, **self._bits()},
             name="mixer",
@@ -175,5 +178,6 @@ class TransformerBlock(keras.layers.Layer):
             "layer_norm_epsilon": self.layer_norm_epsilon,
             "weight_bits": self.weight_bits,
             "normalization_momentum": self.normalization_momentum,
+            "key_dim": self.key_dim,
             "seed": self.seed,
         }

@@ -20,7 +20,8 @@ class HybridDecoderBlock(TransformerBlock):
 
     Args:
         hidden_units: Integer, size of the hidden layer of the feed-forward part.
-        num_heads: Integer, number of heads; it divides the channels.
+        num_heads: Integer, number of heads; it divides the channels, unless there are no
+            convolutions and `key_dim` is given.
         operator: What mixes tokens: `"attention"`, or it and a lightweight convolution:
             `"attention+conv"`, `"attention+shift"`, `"attention+adder"` or
             `"attention+shift_adder"`.
@@ -42,6 +43,7 @@ class HybridDecoderBlock(TransformerBlock):
         weight_bits: Bits of shift kernels; see `ShiftDense`.
         normalization_momentum: Number from 0 to below 1, momentum of the moving statistics behind
             adders.
+        key_dim: Integer, size of a head of attention; `None`: the heads share the channels.
         seed: Integer, seed of the dropout.
         **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
@@ -90,7 +92,7 @@ class HybridDecoderBlock(TransformerBlock):
     ) -> None:
         """Builds the parts."""
         channels = inputs_shape[-1] or 0
-        if channels % self.num_heads:
+        if self.key_dim is None and channels % self.num_heads:
             raise ValueError(
                 "The channels of a block must be a multiple of its heads. "
                 f"Received: {channels} channels, num_heads={self.num_heads}."
@@ -99,7 +101,7 @@ class HybridDecoderBlock(TransformerBlock):
         self.mixer_norm = self._normalization("mixer", inputs_shape)
         self.cross_attention = HybridAttention(
             self.num_heads,
-            channels // self.num_heads,
+            self.key_dim or channels // self.num_heads,
             **self._attention_arguments(),
             **self._common,
             name="cross_attention",

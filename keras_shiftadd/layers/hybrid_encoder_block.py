@@ -18,7 +18,8 @@ class HybridEncoderBlock(TransformerBlock):
 
     Args:
         hidden_units: Integer, size of the hidden layer of the feed-forward part.
-        num_heads: Integer, number of heads; it divides the channels.
+        num_heads: Integer, number of heads; it divides the channels, unless there are no
+            convolutions and `key_dim` is given.
         operator: What mixes tokens: `"attention"`, or a lightweight convolution, `"conv"`,
             `"shift"`, `"adder"` or `"shift_adder"`, or both, such as `"attention+shift"`.
         kernel_size: Integer, window of the lightweight convolution.
@@ -39,6 +40,7 @@ class HybridEncoderBlock(TransformerBlock):
         weight_bits: Bits of shift kernels; see `ShiftDense`.
         normalization_momentum: Number from 0 to below 1, momentum of the moving statistics behind
             adders.
+        key_dim: Integer, size of a head of attention; `None`: the heads share the channels.
         seed: Integer, seed of the dropout.
         **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 

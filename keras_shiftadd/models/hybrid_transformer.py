@@ -50,6 +50,7 @@ class HybridTransformer(keras.Model):
         weight_bits: Bits of shift kernels; see `ShiftDense`.
         normalization_momentum: Number from 0 to below 1, momentum of the moving statistics behind
             adders.
+        key_dim: Integer, size of a head of attention; `None`: the heads share the channels.
         seed: Integer, seed of the dropout.
         name: Name of the model.
         **kwargs: Keyword arguments of `keras.Model`.
@@ -99,6 +100,7 @@ class HybridTransformer(keras.Model):
         normalize_first: bool = False,
         weight_bits: int = 5,
         normalization_momentum: float = 0.99,
+        key_dim: int | None = None,
         seed: int | None = None,
         name: str = "hybrid_transformer",
         **kwargs: Any,
@@ -130,6 +132,7 @@ class HybridTransformer(keras.Model):
             "normalize_first": normalize_first,
             "weight_bits": weight_bits,
             "normalization_momentum": normalization_momentum,
+            "key_dim": key_dim,
             "seed": seed,
             "dtype": kwargs.pop("dtype", None),
         }

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from keras_shiftadd.tuners._space.genes import Architecture, Gene, Values
 
 if TYPE_CHECKING:
-    from keras_shiftadd.tuners.hybrid_space import HybridSpace
+    from keras_shiftadd.tuners._space.search_space import SearchSpace
 
 
-def all_architectures(space: "HybridSpace", most: int) -> list[Architecture] | None:
+def all_architectures(space: "SearchSpace", most: int) -> list[Architecture] | None:
     """Every architecture of a space, or None where there are more than `most`.
 
     Choices that the space repairs to one architecture make it appear several times.
@@ -21,7 +21,7 @@ def all_architectures(space: "HybridSpace", most: int) -> list[Architecture] | N
     return [space.architecture(values) for values in found]
 
 
-def neighbours(space: "HybridSpace", architecture: Architecture) -> Iterator[Architecture]:
+def neighbours(space: "SearchSpace", architecture: Architecture) -> Iterator[Architecture]:
     """Yields what differs from an architecture in one choice."""
     values = space.values(architecture)
     for gene in space.genes:

@@ -9,7 +9,7 @@ from keras_shiftadd.tuners._space.genes import Architecture, Values
 
 if TYPE_CHECKING:
     from keras_shiftadd.tuners._oracle.stages import Stage
-    from keras_shiftadd.tuners.hybrid_space import HybridSpace
+    from keras_shiftadd.tuners._space.search_space import SearchSpace
 
 METHODS = ("evolution", "regularized_evolution", "random")
 PARENT_SELECTIONS = ("top", "tournament")
@@ -72,7 +72,7 @@ class Strategy:
         return sorted(members, key=lambda result: result.loss)[: self.population_size]
 
     def candidates(
-        self, space: "HybridSpace", stage: "Stage", rng: random.Random
+        self, space: "SearchSpace", stage: "Stage", rng: random.Random
     ) -> Iterator[Candidate]:
         """Yields architectures for one proposal, without end; the first that will do is taken.
 
@@ -110,7 +110,7 @@ class Strategy:
 
     def _child(
         self,
-        space: "HybridSpace",
+        space: "SearchSpace",
         pool: list[Result],
         origin: str,
         rng: random.Random,

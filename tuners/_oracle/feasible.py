@@ -7,14 +7,14 @@ from keras_shiftadd.tuners._space.genes import Architecture
 
 if TYPE_CHECKING:
     from keras_shiftadd.cost import Budget
-    from keras_shiftadd.tuners.hybrid_space import HybridSpace
+    from keras_shiftadd.tuners._space.search_space import SearchSpace
 
 # Draws that look for an architecture within all limits at once, before a search begins.
 _DRAWS = 200
 
 
 def fit(
-    space: "HybridSpace", architecture: Architecture, budget: "Budget", rng: random.Random
+    space: "SearchSpace", architecture: Architecture, budget: "Budget", rng: random.Random
 ) -> Architecture | None:
     """The architecture, shrunk until the budget allows it; None where shrinking does not help."""
     current: Architecture | None = architecture
@@ -23,7 +23,7 @@ def fit(
     return current
 
 
-def check_possible(space: "HybridSpace", budget: "Budget") -> None:
+def check_possible(space: "SearchSpace", budget: "Budget") -> None:
     """Raises an error unless the space has an architecture within the budget.
 
     Raises:

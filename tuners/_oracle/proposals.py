@@ -15,7 +15,7 @@ from keras_shiftadd.tuners._space.genes import Architecture, Values
 
 if TYPE_CHECKING:
     from keras_shiftadd.cost import Budget
-    from keras_shiftadd.tuners.hybrid_space import HybridSpace
+    from keras_shiftadd.tuners._space.search_space import SearchSpace
 
 # Draws of one proposal before it is looked for among what is left.
 _DRAWS = 250
@@ -27,12 +27,12 @@ class Proposals:
     """The proposals of a search, each within the budget and unlike the others.
 
     Args:
-        space: `HybridSpace`.
+        space: what is searched.
         budget: `Budget` that all keep.
         strategy: how candidates are made.
     """
 
-    def __init__(self, space: "HybridSpace", budget: "Budget", strategy: Strategy) -> None:
+    def __init__(self, space: "SearchSpace", budget: "Budget", strategy: Strategy) -> None:
         self._space = space
         self._budget = budget
         self._strategy = strategy

@@ -12,7 +12,7 @@ from keras_shiftadd.tuners.augmentation_space import AugmentationSpace
 
 if TYPE_CHECKING:
     from keras_shiftadd.cost import Budget
-    from keras_shiftadd.tuners.hybrid_space import HybridSpace
+    from keras_shiftadd.tuners._space.search_space import SearchSpace
 
 # Draws that look for a reference network, where the largest one cannot be made small enough.
 _DRAWS = 200
@@ -44,7 +44,7 @@ class Stages:
         population_size: proposals that are drawn before children are made.
     """
 
-    def __init__(self, space: "HybridSpace", budget: "Budget", population_size: int) -> None:
+    def __init__(self, space: "SearchSpace", budget: "Budget", population_size: int) -> None:
         self._space = space
         self._budget = budget
         self._population_size = population_size
@@ -86,7 +86,7 @@ class Stages:
         return self._reference
 
 
-def largest_within(space: "HybridSpace", budget: "Budget") -> Architecture:
+def largest_within(space: "SearchSpace", budget: "Budget") -> Architecture:
     """The largest architecture of the first operator, shrunk until a budget allows it."""
     rng = random.Random(0)
     found = fit(space, space.extreme(rng, largest=True), budget, rng)
@@ -97,7 +97,7 @@ def largest_within(space: "HybridSpace", budget: "Budget") -> Architecture:
     return next(a for a in space.cheapest(budget).values() if budget.allows(space.cost(a, budget)))
 
 
-def check_reference(space: "HybridSpace", budget: "Budget | None") -> None:
+def check_reference(space: "SearchSpace", budget: "Budget | None") -> None:
     """Raises ValueError for a reference network that the budget does not allow."""
     if not isinstance(space, AugmentationSpace) or space.reference is None or budget is None:
         return

@@ -56,11 +56,12 @@ def to_values(architecture: Any, genes: Mapping[str, Gene], stages: int) -> Valu
                     f"Received: {block!r}"
                 )
             values.update({f"{block_name(i, j)}/{key}": value for key, value in block.items()})
-    _check(values, genes)
+    check_values(values, genes)
     return values
 
 
-def _check(values: Values, genes: Mapping[str, Gene]) -> None:
+def check_values(values: Values, genes: Mapping[str, Gene]) -> None:
+    """Raises ValueError unless values are those of all genes that exist together."""
     expected = {name for name, gene in genes.items() if gene.is_active(values)}
     # A gene whose parent is not there is not there either.
     expected = {name for name in expected if _has_parents(genes[name], genes, expected)}

@@ -4,6 +4,10 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import keras
+import numpy as np
+
+from keras_shiftadd.callbacks._samples import is_array
 from keras_shiftadd.tuners._space.presets import BLOCKS, Preset
 
 OPERATORS = ("conv", "shift", "adder", "attention")
@@ -18,6 +22,17 @@ def check_input_shape(input_shape: Any) -> tuple[int, ...]:
             f"positive. Received: input_shape={input_shape!r}"
         )
     return shape
+
+
+def check_samples(x: Any, shape: tuple[int, ...]) -> None:
+    """Raises ValueError unless an array holds finite samples of a shape."""
+    if not is_array(x) or tuple(x.shape[1:]) != shape:
+        received = tuple(x.shape[1:]) if is_array(x) else type(x).__name__
+        raise ValueError(
+            f"Samples of `x` must have the shape of the space, {shape}. Received: {received}"
+        )
+    if not np.isfinite(np.asarray(keras.ops.convert_to_numpy(x))).all():
+        raise ValueError("`x` must hold finite numbers. Received: NaN or infinite entries.")
 
 
 def check_gradient_scale(value: Any) -> float | None:

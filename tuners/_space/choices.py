@@ -6,27 +6,16 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 
 import keras_tuner
 
-from keras_shiftadd.tuners._space.architecture import to_architecture, to_values
-from keras_shiftadd.tuners._space.genes import (
-    Architecture,
-    Gene,
-    Value,
-    Values,
-    complete,
-    stage_name,
-)
+from keras_shiftadd.tuners._space.genes import Architecture, Gene, Value, Values, complete
 
 
 class Choices:
     """The choices of a space: valid architectures, and the values of KerasTuner.
 
-    A subclass sets the attributes.
+    A subclass sets the attributes, and says how architectures and values become each other.
     """
 
     genes: tuple[Gene, ...]
-    depths: tuple[tuple[int, ...], ...]
-    strides: tuple[int, ...]
-    total_depth: int | None
     _by_name: dict[str, Gene]
 
     def hyperparameters(self) -> keras_tuner.HyperParameters:
@@ -64,7 +53,8 @@ class Choices:
 
         Args:
             values: A dictionary of values, or HyperParameters. What is missing gets its first
-                choice; depths that do not add up to `total_depth` are changed in the last stages.
+                choice; where a space has a `total_depth`, depths that do not add up to it are
+                changed in the last stages.
 
         Returns:
             The architecture.
@@ -92,13 +82,15 @@ class Choices:
         return architecture
 
     def _read(self, architecture: Architecture) -> Values:
-        values = to_values(architecture, self._by_name, len(self.strides))
-        depth = sum(len(stage["blocks"]) for stage in architecture["stages"])
-        if self.total_depth not in (None, depth):
-            raise ValueError(
-                f"All stages together must have {self.total_depth} blocks (`total_depth`). "
-                f"Received: {depth}"
-            )
+        """The values of an architecture, checked."""
+        raise NotImplementedError
+
+    def _to_architecture(self, values: Values) -> Architecture:
+        """The architecture of complete values."""
+        raise NotImplementedError
+
+    def _repair(self, values: Values, rng: random.Random | None, kept: Collection[str]) -> Values:
+        """Values that fit together; changes those that are not in `kept` where it can."""
         return values
 
     def _finish(
@@ -108,29 +100,12 @@ class Choices:
         rng: random.Random | None,
         kept: Collection[str] = (),
     ) -> Architecture:
-        """The architecture of some values; the others are chosen, total depth is repaired.
-
-        The repair changes depths that are not in `kept` where it can.
-        """
+        """The architecture of some values; the others are chosen, what does not fit repaired."""
         result = complete(self.genes, values, choose)
-        if self.total_depth is not None:
-            result = complete(self.genes, self._repair_depth(result, rng, kept), choose)
-        return self.validate(to_architecture(result, len(self.strides)))
-
-    def _repair_depth(
-        self, values: Values, rng: random.Random | None, kept: Collection[str]
-    ) -> Values:
-        result = dict(values)
-        while True:
-            depths = [int(result[f"{stage_name(i)}/depth"]) for i in range(len(self.depths))]
-            surplus = sum(depths) - (self.total_depth or 0)
-            if surplus == 0:
-                return result
-            step = -1 if surplus > 0 else 1
-            free = [i for i, depth in enumerate(depths) if depth + step in self.depths[i]]
-            free = [i for i in free if f"{stage_name(i)}/depth" not in kept] or free
-            stage = free[-1] if rng is None else rng.choice(free)
-            result[f"{stage_name(stage)}/depth"] = depths[stage] + step
+        repaired = self._repair(result, rng, kept)
+        if repaired is not result:
+            result = complete(self.genes, repaired, choose)
+        return self.validate(self._to_architecture(result))
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_shiftadd.callbacks._samples import is_array
+from keras_shiftadd.callbacks._samples import is_array, is_arrays
 
 
 class ShuffledBatches(keras.utils.PyDataset):
@@ -20,7 +20,7 @@ class ShuffledBatches(keras.utils.PyDataset):
     ) -> None:
         super().__init__()
         arrays = (x, y) if sample_weight is None else (x, y, sample_weight)
-        self._arrays = tuple(np.asarray(ops.convert_to_numpy(array)) for array in arrays)
+        self._arrays = keras.tree.map_structure(_to_numpy, arrays)
         self._batch_size = batch_size
         self._seed = seed
         self._epoch = epoch
@@ -33,7 +33,9 @@ class ShuffledBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         """A batch."""
         rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        return tuple(array[rows] for array in self._arrays)
+        return tuple(
+            keras.tree.map_structure(lambda array: array[rows], part) for part in self._arrays
+        )
 
     def on_epoch_end(self) -> None:
         """Shuffles for the next epoch."""
@@ -42,7 +44,7 @@ class ShuffledBatches(keras.utils.PyDataset):
 
     def _shuffle(self) -> None:
         rng = np.random.default_rng((self._seed, self._epoch))
-        self._order = rng.permutation(len(self._arrays[0]))
+        self._order = rng.permutation(len(self._arrays[1]))
 
 
 def fit_data(
@@ -51,14 +53,14 @@ def fit_data(
     """The arguments of `fit` for training data of any kind.
 
     Args:
-        x: array, or a data set.
+        x: array or structure of arrays, or a data set.
         y: array; None with most data sets.
         batch_size: for arrays.
         seed: of the order of arrays.
         epoch: number of the first epoch.
         sample_weight: array, or None.
     """
-    if is_array(x):
+    if is_arrays(x):
         batches = ShuffledBatches(x, y, batch_size, seed, epoch, sample_weight)
         return {"x": batches, "shuffle": False}
     return {"x": x} if y is None else {"x": x, "y": y}
@@ -103,9 +105,13 @@ def some_samples(x: Any, y: Any, count: int, seed: int) -> tuple[np.ndarray, np.
 
 def count_steps(x: Any, batch_size: int) -> int | None:
     """Number of batches of an epoch, or None where the data set does not know."""
-    if is_array(x):
-        return -(-len(x) // batch_size)
+    if is_arrays(x):
+        return -(-len(keras.tree.flatten(x)[0]) // batch_size)
     try:
         return len(x)
     except TypeError:
         return None
+
+
+def _to_numpy(array: Any) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(array))

@@ -12,13 +12,14 @@ import zipfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 from keras import ops
 
 from keras_shiftadd._whole_file import write_json, written_whole
 
 if TYPE_CHECKING:
-    from keras_shiftadd.tuners.supernet import Supernet
+    from keras_shiftadd.tuners._supernet.shared_weights import SharedWeights
 
 # A lock whose owner shows no sign of life for this long may be taken over.
 _STALE_SECONDS = 60.0
@@ -39,16 +40,16 @@ class SupernetStore:
         # As it reads when it comes back from a file.
         self.signature = json.loads(json.dumps(signature))
         self._checkpoint = self.folder / "weights.npz"
-        self._calibration = self.folder / "calibration.npy"
+        self._calibration = self.folder / "calibration.npz"
         self._lock = self.folder / "training.lock"
         self._trials = self.folder / "trial_samples.npz"
-        self._samples: np.ndarray | None = None
+        self._samples: Any = None
         self._trained_on: tuple[np.ndarray, np.ndarray] | None = None
 
     # Weights.
 
     def save(
-        self, supernet: "Supernet", epochs: int, of: int, logs: list[dict[str, float]]
+        self, supernet: "SharedWeights", epochs: int, of: int, logs: list[dict[str, float]]
     ) -> None:
         """Writes all variables and how far training is.
 
@@ -94,7 +95,7 @@ class SupernetStore:
         state = self.state()
         return state is not None and state["epochs"] >= state["of"]
 
-    def load(self, supernet: "Supernet") -> None:
+    def load(self, supernet: "SharedWeights") -> None:
         """Reads all variables into a compiled supernet."""
         with self._read() as file:
             variables = _variables(supernet)
@@ -114,17 +115,19 @@ class SupernetStore:
 
     # Samples to estimate statistics from, for whoever loads a model later.
 
-    def save_calibration(self, x: np.ndarray) -> None:
-        """Keeps samples, unless some are kept already."""
+    def save_calibration(self, x: Any) -> None:
+        """Keeps samples, an array or a tuple of them, unless some are kept already."""
         if not self._calibration.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             with written_whole(self._calibration) as temporary, temporary.open("wb") as file:
-                np.save(file, x)
+                np.savez(file, *keras.tree.flatten(x))
 
-    def calibration(self) -> np.ndarray | None:
+    def calibration(self) -> Any:
         """The samples kept, or None."""
         if self._samples is None and self._calibration.exists():
-            self._samples = np.load(self._calibration)
+            with np.load(self._calibration, allow_pickle=False) as file:
+                arrays = tuple(file[name] for name in file.files)
+            self._samples = arrays[0] if len(arrays) == 1 else arrays
         return self._samples
 
     # Samples that trials train on, where they do.
@@ -195,7 +198,7 @@ class SupernetStore:
                 os.utime(self._lock)
 
 
-def _variables(supernet: "Supernet") -> list[Any]:
+def _variables(supernet: "SharedWeights") -> list[Any]:
     return [*supernet.variables, *supernet.optimizer.variables]
 
 

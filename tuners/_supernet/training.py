@@ -1,18 +1,21 @@
 """Training of a supernet that goes on where it was killed."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from keras_shiftadd.tuners._supernet.data import count_steps, fit_data
 from keras_shiftadd.tuners._supernet.store import SupernetStore
-from keras_shiftadd.tuners.supernet import Supernet
+
+if TYPE_CHECKING:
+    from keras_shiftadd.tuners._space.search_space import SearchSpace
+    from keras_shiftadd.tuners._supernet.shared_weights import SharedWeights
 
 
 def optimizer_for(
-    x: Any, batch_size: int, epochs: int, steps_per_epoch: int | None
+    space: "SearchSpace", x: Any, batch_size: int, epochs: int, steps_per_epoch: int | None
 ) -> keras.optimizers.Optimizer:
-    """The default optimizer for a training of some epochs.
+    """The default optimizer of a space for a training of some epochs.
 
     Raises:
         ValueError: if the number of steps is not known.
@@ -23,15 +26,7 @@ def optimizer_for(
             "With a data set of unknown length `steps_per_epoch` must be given, or an optimizer: "
             "the learning rate of the default one falls over all steps. Received: neither."
         )
-    return default_optimizer(steps * epochs)
-
-
-def default_optimizer(steps: int) -> keras.optimizers.Optimizer:
-    """SGD with Nesterov momentum and a cosine schedule over all steps."""
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, alpha=0.0, warmup_target=0.1, warmup_steps=max(1, steps // 20)
-    )
-    return keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, weight_decay=1e-4)
+    return space.default_optimizer(steps * epochs)
 
 
 def decay_kernels_only(optimizer: keras.optimizers.Optimizer, model: keras.Model) -> None:
@@ -49,7 +44,7 @@ def decay_kernels_only(optimizer: keras.optimizers.Optimizer, model: keras.Model
 
 
 def train(
-    supernet: Supernet,
+    supernet: "SharedWeights",
     store: SupernetStore,
     x: Any,
     y: Any,

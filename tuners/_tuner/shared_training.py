@@ -10,14 +10,17 @@ import keras
 from keras_shiftadd.callbacks._samples import some_inputs
 from keras_shiftadd.tuners._space.genes import Architecture
 from keras_shiftadd.tuners._supernet.data import some_samples
+from keras_shiftadd.tuners._supernet.shared_weights import SharedWeights
 from keras_shiftadd.tuners._supernet.store import SupernetStore
-from keras_shiftadd.tuners._supernet.training import default_optimizer, optimizer_for, train
+from keras_shiftadd.tuners._supernet.training import optimizer_for, train
 from keras_shiftadd.tuners.augmentation_space import AugmentationSpace
 from keras_shiftadd.tuners.augmentation_supernet import AugmentationSupernet
 from keras_shiftadd.tuners.supernet import Supernet
+from keras_shiftadd.tuners.translation_space import TranslationSpace
+from keras_shiftadd.tuners.translation_supernet import TranslationSupernet
 
 if TYPE_CHECKING:
-    from keras_shiftadd.tuners.hybrid_space import HybridSpace
+    from keras_shiftadd.tuners._space.search_space import SearchSpace
 
 # Arguments of a supernet that its weights depend on.
 _SIGNATURE = (
@@ -34,11 +37,13 @@ _SIGNATURE = (
 )
 
 
-def make_supernet(space: "HybridSpace", seed: int) -> Supernet:
+def make_supernet(space: "SearchSpace", seed: int) -> SharedWeights:
     """The supernet of a space with the usual arguments."""
     if isinstance(space, AugmentationSpace):
         return AugmentationSupernet(space, seed=seed)
-    return Supernet(space, seed=seed)
+    if isinstance(space, TranslationSpace):
+        return TranslationSupernet(space, seed=seed)
+    return Supernet(space, seed=seed)  # type: ignore[arg-type]
 
 
 class SharedTraining:
@@ -58,8 +63,8 @@ class SharedTraining:
 
     def __init__(
         self,
-        space: "HybridSpace",
-        supernet: Supernet | None,
+        space: "SearchSpace",
+        supernet: SharedWeights | None,
         optimizer: Any,
         compile_arguments: dict[str, Any],
         batch_size: int,
@@ -77,11 +82,11 @@ class SharedTraining:
         self._seed = seed
         self._strategy = strategy
         self._folder = pathlib.Path(folder)
-        self._supernet: Supernet | None = None
+        self._supernet: SharedWeights | None = None
         self._known_store: SupernetStore | None = None
 
     @property
-    def supernet(self) -> Supernet:
+    def supernet(self) -> SharedWeights:
         """The supernet; of an earlier search its trained weights are read from the files."""
         if self._supernet is None:
             supernet = self._make(self._optimizer)
@@ -103,7 +108,7 @@ class SharedTraining:
             ValueError: if an earlier training was one of another number of epochs.
         """
         optimizer = self._optimizer or optimizer_for(
-            x, self._batch_size, epochs, fit_arguments["steps_per_epoch"]
+            self._space, x, self._batch_size, epochs, fit_arguments["steps_per_epoch"]
         )
         supernet = self._make(optimizer)
         store = self._store(supernet)
@@ -137,7 +142,7 @@ class SharedTraining:
         self._supernet = supernet
 
     @contextlib.contextmanager
-    def selected(self, architecture: Architecture) -> Iterator[Supernet]:
+    def selected(self, architecture: Architecture) -> Iterator[SharedWeights]:
         """The supernet with an architecture ready to be evaluated or cut out.
 
         Raises:
@@ -153,7 +158,7 @@ class SharedTraining:
             self.supernet.calibrate(calibration)
             yield self.supernet
 
-    def _make(self, optimizer: Any) -> Supernet:
+    def _make(self, optimizer: Any) -> SharedWeights:
         scope = contextlib.nullcontext() if self._strategy is None else self._strategy.scope()
         with scope:
             supernet = self._given
@@ -161,13 +166,13 @@ class SharedTraining:
                 keras.utils.set_random_seed(self._seed)
                 supernet = make_supernet(self._space, self._seed)
             # Which optimizer it was does not matter for scores, its variables must fit.
-            chosen = default_optimizer(1) if optimizer is None else optimizer
+            chosen = self._space.default_optimizer(1) if optimizer is None else optimizer
             supernet.compile(optimizer=chosen, **self._compile_arguments)
             # Here, where a distribution strategy is in force, and before a checkpoint is read.
             supernet.optimizer.build(supernet.trainable_variables)
             return supernet
 
-    def _store(self, supernet: Supernet) -> SupernetStore:
+    def _store(self, supernet: SharedWeights) -> SupernetStore:
         if self._known_store is None:
             config = supernet.get_config()
             signature = {name: config[name] for name in _SIGNATURE if name in config}

@@ -121,6 +121,7 @@ setup(
         "keras_shiftadd.custom_ops": [
             "micro/*.c",
             "micro/*.h",
+            "micro/cmsis_nn/*",
             "micro/tflm/*",
             "kernels/*.h",
             "kernels/*.cc",

@@ -13,14 +13,16 @@ import itertools
 import json
 import pathlib
 import tempfile
+from typing import Any
 
 import machine
 import numpy as np
 from least_squares import nonnegative_fit
+from micro_cmsis import cmsis_folders
 
 from keras_shiftadd.export._c import figures
-from keras_shiftadd.export._c.kernel_files import KERNEL_FOLDER
-from keras_shiftadd.export._c.kernels import KERNELS, Kernel
+from keras_shiftadd.export._c.kernel_files import CMSIS_NN_FOLDER, KERNEL_FOLDER
+from keras_shiftadd.export._c.kernels import CMSIS_NN, KERNELS, Kernel
 from keras_shiftadd.export._c.program import make_program
 from keras_shiftadd.export._c.write_source import write_constants, write_header, write_model
 from keras_shiftadd.export._integer.model import IntegerModel, Tensor
@@ -44,7 +46,7 @@ OTHERS = (
     "pad",
     "softmax",
 )
-ALL = (*KERNELS, *OTHERS)
+ALL = (*KERNELS, CMSIS_NN.name, *OTHERS)
 # Rows and columns, window, channels, filters, groups.
 SHAPES = (
     ((8, 8), (3, 3), 8, 8, 1),
@@ -64,7 +66,11 @@ PADS = {1: (0, 0), 3: (1, 1), 5: (2, 2)}
 
 
 def convolution(
-    rng: np.random.Generator, operator: str, shape: tuple, shift: int = FAST
+    rng: np.random.Generator,
+    operator: str,
+    shape: tuple,
+    shift: int = FAST,
+    rounding: Any = "single",
 ) -> IntegerModel:
     """A network of one convolution with random weights."""
     size, window, channels, filters, groups = shape
@@ -73,7 +79,7 @@ def convolution(
         kernel = rng.choice([-1, 1], kernel.shape) * 2 ** rng.integers(0, 7, kernel.shape)
     pads = (PADS[window[0]], PADS[window[1]])
     multiplier = rng.integers(2**20, 2**24, filters).astype(np.int32)
-    requantization = Requantization(multiplier, np.full(filters, shift, np.int32), 3)
+    requantization = Requantization(multiplier, np.full(filters, shift, np.int32), 3, rounding)
     made = Convolution(
         "layer", operator, (0,), 1, kernel.astype(np.int8), np.zeros(filters, np.int32),
         requantization, np.ones(filters), groups, pads=pads,
@@ -139,6 +145,47 @@ def layer_code(core: Core, numbers: figures.Figures, folder: pathlib.Path) -> in
     return -(-sum(own) // count)
 
 
+def cmsis_nn_program(core: Core, folder: pathlib.Path) -> Elf | None:
+    """The kernel that calls CMSIS-NN; None where that does not run."""
+    if core.instruction_set != "thumb":
+        return None
+    try:
+        nn, headers = cmsis_folders()
+    except ImportError as error:
+        print(error)
+        return None
+    return compile_program(
+        [CMSIS_NN_FOLDER / f"{CMSIS_NN.name}.c", *sorted((nn / "Source").glob("*/*.c"))],
+        core,
+        folder / "cmsis.elf",
+        [CMSIS_NN.function],
+        flags=("-std=gnu99", "-w"),
+        include=[KERNEL_FOLDER, nn / "Include", headers / "Include"],
+    )
+
+
+def measure_kernel(
+    core: Core, program: Elf, kernel: Kernel, name: str, rng: np.random.Generator, result: dict
+) -> None:
+    """Code and instructions of a kernel on a processor."""
+    result["code"][kernel.name] = code(program, kernel.name)
+    processor = Machine(program, core)
+    result["instructions"][kernel.name] = {}
+    rounding = "double" if kernel is CMSIS_NN else "single"
+    for operator in sorted(kernel.operators):
+        rows, counts = [], []
+        for shape, shift in itertools.product(SHAPES, (FAST, GENERAL)):
+            model = convolution(rng, operator, shape, shift, rounding)
+            (made,) = model.operators
+            if kernel.takes(made):
+                rows.append(figures.features(kernel, made, model.tensors[1]))
+                counts.append(run(processor, kernel, model, rng))
+        factors, error = fit(rows, counts)
+        result["instructions"][kernel.name][operator] = factors
+        title = f"{name:<11} {kernel.name:<20} {operator:<6}"
+        print(f"{title} {factors}  largest error {error:.0%}", flush=True)
+
+
 def measure(core: Core, folder: pathlib.Path, name: str, kernels: list[str], result: dict) -> None:
     """The figures of a processor, for some of the kernels."""
     rng = np.random.default_rng(0)
@@ -147,21 +194,11 @@ def measure(core: Core, folder: pathlib.Path, name: str, kernels: list[str], res
         program = compile_program(
             sources, core, folder / f"{kernel.name}.elf", [kernel.function], include=[KERNEL_FOLDER]
         )
-        result["code"][kernel.name] = code(program, kernel.name)
-        processor = Machine(program, core)
-        result["instructions"][kernel.name] = {}
-        for operator in sorted(kernel.operators):
-            rows, counts = [], []
-            for shape, shift in itertools.product(SHAPES, (FAST, GENERAL)):
-                model = convolution(rng, operator, shape, shift)
-                (made,) = model.operators
-                if kernel.takes(made):
-                    rows.append(figures.features(kernel, made, model.tensors[1]))
-                    counts.append(run(processor, kernel, model, rng))
-            factors, error = fit(rows, counts)
-            result["instructions"][kernel.name][operator] = factors
-            title = f"{name:<11} {kernel.name:<20} {operator:<6}"
-            print(f"{title} {factors}  largest error {error:.0%}", flush=True)
+        measure_kernel(core, program, kernel, name, rng, result)
+    if CMSIS_NN.name in kernels:
+        found = cmsis_nn_program(core, folder)
+        if found is not None:
+            measure_kernel(core, found, CMSIS_NN, name, rng, result)
     for other in (name for name in OTHERS if name in kernels):
         program = compile_program(
             sources, core, folder / f"{other}.elf", [f"ksa_{other}"], include=[KERNEL_FOLDER]

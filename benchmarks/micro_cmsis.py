@@ -83,6 +83,19 @@ int32_t %(symbol)s(const layer *l, const int8_t *x, int8_t *y) {
 """
 
 
+def cmsis_folders() -> tuple[pathlib.Path, pathlib.Path]:
+    """The folders of CMSIS-NN and of CMSIS-Core.
+
+    Raises:
+        ImportError: bakenn is not installed.
+    """
+    found = importlib.util.find_spec("bakenn")
+    if found is None or found.origin is None:
+        raise ImportError("CMSIS-NN comes with bakenn, which is missing: pip install bakenn==1.0.0")
+    vendor = pathlib.Path(found.origin).parent / "backend" / "cmsis_nn" / "vendor"
+    return vendor / "cmsis_nn", vendor / "cmsis_core"
+
+
 def build_cmsis(core: Core, program: pathlib.Path, compiler: Compiler) -> Elf:
     """Compiles the convolutions of CMSIS-NN, with memcpy as the compiler makes it.
 
@@ -90,25 +103,20 @@ def build_cmsis(core: Core, program: pathlib.Path, compiler: Compiler) -> Elf:
         ImportError: bakenn is not installed.
         FileNotFoundError: the compiler is not installed.
     """
-    found = importlib.util.find_spec("bakenn")
-    if found is None or found.origin is None:
-        raise ImportError("CMSIS-NN comes with bakenn, which is missing: pip install bakenn==1.0.0")
-    vendor = pathlib.Path(found.origin).parent / "backend" / "cmsis_nn" / "vendor"
+    nn, headers = cmsis_folders()
     folder = program.with_suffix("")
     folder.mkdir()
-    (folder / "math.h").write_text("/* nothing of it is used */\n")
     wrapper = folder / "wrapper.c"
     wrapper.write_text(_WRAPPER % {"numbers": ", ".join(_NUMBERS), "symbol": SYMBOL})
     return compile_program(
-        [wrapper, *sorted((vendor / "cmsis_nn" / "Source").glob("*/*.c"))],
+        [wrapper, *sorted((nn / "Source").glob("*/*.c"))],
         core,
         program,
         [SYMBOL],
         flags=("-std=gnu99", "-w", "-DBAKENN_CMSIS_NN_BUILTIN_MEMORY"),
         include=[
-            vendor / "cmsis_nn" / "Include",
-            vendor / "cmsis_core" / "Include",
-            folder,
+            nn / "Include",
+            headers / "Include",
         ],
         compiler=compiler,
     )

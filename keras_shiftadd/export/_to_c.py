@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
@@ -19,9 +19,12 @@ from keras_shiftadd.export._errors import BudgetExceeded
 from keras_shiftadd.export._integer.check import check
 from keras_shiftadd.export._integer.model import IntegerModel
 from keras_shiftadd.export._integer.reference import run
+from keras_shiftadd.export._quantize.options import Rounding
 from keras_shiftadd.export._quantize.quantize import quantize
-from keras_shiftadd.export._targets import find_target
+from keras_shiftadd.export._targets import Target, find_target
 from keras_shiftadd.export._tflite.read_model import read_model
+
+Convolutions = Literal["own", "cmsis-nn"]
 
 _OWN_FILES = frozenset(
     {"Makefile", "build", "model.c", "model.h", "model_constants.h", "test_model.c"}
@@ -37,6 +40,7 @@ def to_c(
     ram_budget: int | None = None,
     flash_budget: int | None = None,
     test_data: Any = None,
+    convolutions: Convolutions = "own",
 ) -> FirmwareReport:
     """Exports a network as C99 in int8: static memory, no heap, no library but string.h.
 
@@ -68,6 +72,11 @@ def to_c(
         test_data: Array `(samples, ...)` of the inputs that `test_model.c` records: int8 numbers
             as they are, or float numbers as the model takes them. By default the first four of
             `calibration_data`, or four random ones.
+        convolutions: What multiplicative convolutions and dense layers run on: `"own"` are the
+            kernels of this package, `"cmsis-nn"` is CMSIS-NN, Arm's own kernels, whose folder the
+            `Makefile` takes. That is for the Cortex-M targets, and for layers without groups that
+            are rounded as TFLite does (`conv_rounding="double"`, which a Keras model then is);
+            others stay on our kernels.
 
     Returns:
         A `FirmwareReport`; print it for a table of layers and memory.
@@ -96,15 +105,17 @@ def to_c(
     for name, value in (("ram_budget", ram_budget), ("flash_budget", flash_budget)):
         if value is not None:
             check_positive(value, name)
+    _check_convolutions(convolutions, known)
     check_folder(path, _OWN_FILES | all_kernel_files())
-    network = _integer_model(model, calibration_data)
+    cmsis_nn = convolutions == "cmsis-nn"
+    network = _integer_model(model, calibration_data, "double" if cmsis_nn else "single")
     check(network)
     inputs = _test_inputs(network, test_data, calibration_data)
 
     numbers = figures(known.name)
     outside = network.tensors[network.input].size + network.tensors[network.output].size
     limit = None if ram_budget is None else ram_budget - outside
-    program = make_program(network, numbers, limit, flash_budget)
+    program = make_program(network, numbers, limit, flash_budget, cmsis_nn)
     report = _report(program, path, known.name, numbers)
     _check_budget("RAM", "ram_budget", report.ram_bytes, ram_budget, report)
     _check_budget("flash", "flash_budget", report.flash_bytes, flash_budget, report)
@@ -124,7 +135,21 @@ def to_c(
     return report
 
 
-def _integer_model(model: Any, calibration_data: Any) -> IntegerModel:
+def _check_convolutions(convolutions: str, target: Target) -> None:
+    if convolutions not in get_args(Convolutions):
+        raise ValueError(
+            f"`convolutions` must be one of {', '.join(get_args(Convolutions))}. "
+            f"Received: convolutions={convolutions!r}."
+        )
+    arm = target.core is not None and target.core.instruction_set == "thumb"
+    if convolutions == "cmsis-nn" and not arm:
+        raise ValueError(
+            "CMSIS-NN is for Arm's Cortex-M: `target` must be one of them. "
+            f"Received: convolutions='cmsis-nn', target={target.name!r}."
+        )
+
+
+def _integer_model(model: Any, calibration_data: Any, conv_rounding: Rounding) -> IntegerModel:
     if isinstance(model, IntegerModel):
         return model
     if isinstance(model, keras.Model):
@@ -133,7 +158,7 @@ def _integer_model(model: Any, calibration_data: Any) -> IntegerModel:
                 "A Keras model needs `calibration_data`, typical inputs such as x_train[:256]. "
                 "Received: calibration_data=None."
             )
-        return quantize(model, calibration_data, conv_rounding="single", add_rounding="single")
+        return quantize(model, calibration_data, conv_rounding=conv_rounding, add_rounding="single")
     if isinstance(model, str | os.PathLike):
         return read_model(Path(model).read_bytes(), str(model))
     raise TypeError(

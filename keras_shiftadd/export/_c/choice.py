@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from keras_shiftadd.export._c.arena import bytes_in_step
 from keras_shiftadd.export._c.figures import Figures
-from keras_shiftadd.export._c.kernels import KERNELS, Kernel
+from keras_shiftadd.export._c.kernels import CMSIS_NN, KERNELS, Kernel
 from keras_shiftadd.export._c.memory import activation_buffers, memory_roots, plan_memory
 from keras_shiftadd.export._integer.model import IntegerModel
 from keras_shiftadd.export._integer.operators import Convolution
@@ -32,6 +32,7 @@ def choose_kernels(
     figures: Figures,
     arena_limit: int | None = None,
     excluded: Set[tuple[int, str]] = frozenset(),
+    cmsis_nn: bool = False,
 ) -> list[Choice | None]:
     """For each convolution the kernel that takes the fewest instructions and leaves memory enough.
 
@@ -42,6 +43,7 @@ def choose_kernels(
             that, the kernels are those that need the least scratch memory.
         excluded: Kernels that an operator may not take, by its position, as they need too much
             flash.
+        cmsis_nn: Whether convolutions run on CMSIS-NN where it computes them.
 
     Returns:
         A `Choice` an operator; None where it is no convolution.
@@ -49,7 +51,7 @@ def choose_kernels(
     candidates = [
         _Candidates(found, [c for c in found if (i, c.kernel.name) not in excluded])
         for i in range(len(model.operators))
-        for found in [_candidates(model, i, figures)]
+        for found in [_candidates(model, i, figures, cmsis_nn)]
     ]
     if arena_limit is None:
         return [_chosen(kinds, None) for kinds in candidates]
@@ -74,6 +76,7 @@ def smaller_kernel(
     figures: Figures,
     choices: Sequence[Choice | None],
     excluded: Set[tuple[int, str]],
+    cmsis_nn: bool = False,
 ) -> tuple[int, str] | None:
     """The kernel to exclude next, so that the network needs less flash.
 
@@ -89,7 +92,7 @@ def smaller_kernel(
             continue
         source = model.tensors[operator.inputs[0]]
         size = choice.kernel.pack(operator, source).size
-        for other in _candidates(model, i, figures):
+        for other in _candidates(model, i, figures, cmsis_nn):
             if (i, other.kernel.name) in excluded:
                 continue
             saved = size - other.kernel.pack(operator, source).size
@@ -125,14 +128,15 @@ class _Candidates(NamedTuple):
         return min((candidate.scratch for candidate in self.allowed), default=0)
 
 
-def _candidates(model: IntegerModel, i: int, figures: Figures) -> list[_Candidate]:
+def _candidates(model: IntegerModel, i: int, figures: Figures, cmsis_nn: bool) -> list[_Candidate]:
     """Kernels that compute an operator, the best first."""
     operator = model.operators[i]
     if not isinstance(operator, Convolution):
         return []
     output = model.tensors[operator.output]
     found = []
-    for kernel in KERNELS.values():
+    asked = cmsis_nn and CMSIS_NN.takes(operator)
+    for kernel in (CMSIS_NN,) if asked else KERNELS.values():
         instructions = figures.estimate(kernel, operator, output)
         if instructions is not None and kernel.takes(operator):
             found.append(_Candidate(kernel, instructions, kernel.scratch_bytes(operator)))
@@ -145,7 +149,9 @@ def _chosen(candidates: _Candidates, free: int | None) -> Choice | None:
     fitting = [c for c in candidates.allowed if free is None or c.scratch <= free]
     taken = fitting[0] if fitting else min(candidates.allowed, key=lambda c: c.scratch)
     fastest = candidates.all[0]
-    if len(candidates.all) == 1:
+    if taken.kernel is CMSIS_NN:
+        reason = "was asked for"
+    elif len(candidates.all) == 1:
         reason = "the only kernel for it"
     elif not fitting:
         reason = "needs the least scratch memory"

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 KERNEL_FOLDER = Path(__file__).resolve().parents[2] / "custom_ops" / "micro"
+# Files that need more than this package to compile.
+CMSIS_NN_FOLDER = KERNEL_FOLDER / "cmsis_nn"
 _INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
 
 def kernel_text(name: str) -> str:
     """The text of a file."""
-    return (KERNEL_FOLDER / name).read_text(encoding="utf-8")
+    path = KERNEL_FOLDER / name
+    return (path if path.exists() else CMSIS_NN_FOLDER / name).read_text(encoding="utf-8")
 
 
 def kernel_files(kernels: Sequence[str]) -> dict[str, str]:
@@ -35,4 +38,5 @@ def kernel_files(kernels: Sequence[str]) -> dict[str, str]:
 
 def all_kernel_files() -> set[str]:
     """Names of all files that an export may copy."""
-    return {file.name for file in KERNEL_FOLDER.glob("*.[ch]")}
+    folders = (KERNEL_FOLDER, CMSIS_NN_FOLDER)
+    return {file.name for folder in folders for file in folder.glob("*.[ch]")}

@@ -243,3 +243,28 @@ KERNELS: dict[str, Kernel] = {
         ),
     )
 }
+
+
+def _cmsis_nn_refuses(convolution: Convolution) -> str | None:
+    if convolution.groups > 1:
+        return "it takes no groups"
+    double = convolution.requantization.rounding == "double"
+    return None if double else "it rounds as TFLite does"
+
+
+def _cmsis_nn_scratch_bytes(convolution: Convolution) -> int:
+    rows, columns, channels, filters = convolution.kernel.shape
+    return 4 * (filters + -(-rows * columns * channels // 4) * 4)
+
+
+# On the user's own copy of CMSIS-NN; only where `to_c` is asked for it.
+CMSIS_NN = Kernel(
+    "cmsis_nn_conv",
+    "CMSIS-NN",
+    frozenset({"conv"}),
+    _cmsis_nn_refuses,
+    _pack_raw,
+    _cmsis_nn_scratch_bytes,
+    feature="dsp",
+    pixels=2,
+)

@@ -53,6 +53,7 @@ def make_program(
     figures: Figures,
     arena_limit: int | None = None,
     flash_limit: int | None = None,
+    cmsis_nn: bool = False,
 ) -> Program:
     """Chooses kernels and places memory.
 
@@ -61,6 +62,7 @@ def make_program(
         figures: What is known of the kernels on the processor.
         arena_limit: Bytes that the arena should take at most.
         flash_limit: Bytes that constants and code should take at most.
+        cmsis_nn: Whether convolutions run on CMSIS-NN where it computes them.
 
     Returns:
         A `Program`, which may take more than the limits where nothing takes less.
@@ -70,7 +72,7 @@ def make_program(
     """
     excluded: set[tuple[int, str]] = set()
     while True:
-        choices = choose_kernels(model, figures, arena_limit, excluded)
+        choices = choose_kernels(model, figures, arena_limit, excluded, cmsis_nn)
         layers = _layers(model, choices)
         memory = plan_memory(model, [0 if la is None else la.scratch_bytes for la in layers])
         program = Program(model, tuple(layers), tuple(choices), memory)
@@ -78,7 +80,7 @@ def make_program(
             return program
         if program.constant_bytes + program.code_bytes(figures) <= flash_limit:
             return program
-        larger = smaller_kernel(model, figures, choices, excluded)
+        larger = smaller_kernel(model, figures, choices, excluded, cmsis_nn)
         if larger is None:
             return program
         excluded.add(larger)

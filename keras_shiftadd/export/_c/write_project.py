@@ -3,16 +3,17 @@
 import numpy as np
 
 from keras_shiftadd.export._c import c_text
+from keras_shiftadd.export._c.kernels import CMSIS_NN
 
 _MAKEFILE = """\
 # Written by keras_shiftadd.
 #   make test                      compiles the network for this machine and compares its outputs
 #   make CC=arm-none-eabi-gcc CFLAGS="-O3 -mcpu=cortex-m4 -mthumb"
 #                                  makes build/libmodel.a for a microcontroller
-CFLAGS ?= -O3
+{settings}CFLAGS ?= -O3
 MODEL_CFLAGS = -std=c99 -Wall -Wextra -ffunction-sections -fdata-sections
 OBJECTS = {objects}
-
+{library}
 build/libmodel.a: $(OBJECTS)
 \t$(AR) rcs $@ $(OBJECTS)
 
@@ -31,6 +32,25 @@ test: build/test_model
 
 clean:
 \trm -rf build
+"""
+
+_CMSIS_NN_SETTINGS = """\
+# On Arm's processors convolutions run on CMSIS-NN (4.0.0 was tried). Name the folders in which its
+# Include and Source lie, and the Include of CMSIS-Core:
+#   make CC=... CFLAGS=... CMSIS_NN=folder CMSIS_CORE=folder
+"""
+
+_CMSIS_NN_LIBRARY = """
+ifdef CMSIS_NN
+CMSIS_FLAGS = -I$(CMSIS_NN)/Include -I$(CMSIS_CORE)/Include
+OBJECTS += $(patsubst $(CMSIS_NN)/Source/%.c,build/%.o,$(wildcard $(CMSIS_NN)/Source/*/*.c))
+endif
+
+build/cmsis_nn_conv.o: MODEL_CFLAGS += $(CMSIS_FLAGS)
+
+build/%.o: $(CMSIS_NN)/Source/%.c
+\tmkdir -p $(@D)
+\t$(CC) -std=gnu99 -ffunction-sections -fdata-sections $(CMSIS_FLAGS) $(CFLAGS) -c -o $@ $<
 """
 
 _TEST = """\
@@ -65,9 +85,14 @@ int main(void)
 
 
 def write_makefile(sources: list[str]) -> str:
-    """A Makefile for GNU make."""
+    """A Makefile for GNU make; one of the sources may call CMSIS-NN."""
+    cmsis_nn = f"{CMSIS_NN.name}.c" in sources
     objects = (f"build/{name.removesuffix('.c')}.o" for name in sorted(sources))
-    return _MAKEFILE.format(objects=" ".join(objects))
+    return _MAKEFILE.format(
+        objects=" ".join(objects),
+        settings=_CMSIS_NN_SETTINGS if cmsis_nn else "",
+        library=_CMSIS_NN_LIBRARY if cmsis_nn else "",
+    )
 
 
 def write_test(inputs: np.ndarray, outputs: np.ndarray) -> str:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_shiftadd.export._c.kernels import CMSIS_NN
 from keras_shiftadd.export._quantization import Quantization
+from keras_shiftadd.export._simulate.cmsis import Cmsis
 from keras_shiftadd.export._simulate.compilation import Compiler, compile_program
 from keras_shiftadd.export._simulate.elf import Elf
 from keras_shiftadd.export._simulate.host import compile_library
@@ -47,16 +49,30 @@ class FirmwareFolder:
     output: End
 
     @property
+    def calls_cmsis_nn(self) -> bool:
+        """Whether convolutions run on CMSIS-NN, of which it has nothing but the calls."""
+        return (self.path / f"{CMSIS_NN.name}.c").exists()
+
+    @property
     def sources(self) -> list[Path]:
         """The C files of the network and its kernels."""
         return sorted(file for file in self.path.glob("*.c") if file.name != _TEST)
 
     def compile_for(
-        self, core: Core, program: Path, compiler: Compiler, flags: Sequence[str] = ()
+        self,
+        core: Core,
+        program: Path,
+        compiler: Compiler,
+        flags: Sequence[str] = (),
+        cmsis: Cmsis | None = None,
     ) -> Elf:
         """Compiles it for a processor, with what starts it and reads its inputs."""
         sources = [*self.sources, _AROUND / "startup.c", _AROUND / "main.c"]
         include = [self.path, _AROUND]
+        if self.calls_cmsis_nn and cmsis is not None:
+            sources += cmsis.sources
+            include += cmsis.include
+            flags = (*flags, "-std=gnu99")
         return compile_program(sources, core, program, ("reset", INVOKE), flags, include, compiler)
 
     def compile_for_host(self, library: Path, flags: Sequence[str] = ()) -> None:

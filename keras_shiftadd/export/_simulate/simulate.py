@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from keras_shiftadd.export._simulate.cmsis import Cmsis
 from keras_shiftadd.export._simulate.compilation import COMPILERS, Compiler
 from keras_shiftadd.export._simulate.elf import Elf
 from keras_shiftadd.export._simulate.firmware_folder import (
@@ -32,6 +33,7 @@ def simulate(
     inputs: Any,
     engine: Engine = "unicorn",
     compiler: Compiler | None = None,
+    cmsis: tuple[str | os.PathLike[str], str | os.PathLike[str]] | None = None,
 ) -> Simulation:
     """Compiles the C of a network for a processor, runs it in an emulator, and counts instructions.
 
@@ -50,13 +52,16 @@ def simulate(
             the same outputs and counts.
         compiler: `"zig"` (clang, from the package ziglang) or `"gcc"` (Debian's cross compilers).
             By default zig for Unicorn and gcc for QEMU.
+        cmsis: The folders of CMSIS-NN and CMSIS-Core, for what `to_c(convolutions="cmsis-nn")`
+            wrote.
 
     Returns:
         A `Simulation` with outputs and counts; print it for a table.
 
     Raises:
         ValueError: If an argument does not fit.
-        FileNotFoundError: If the folder is not one that `to_c` wrote, or a program is missing.
+        FileNotFoundError: If the folder is not one that `to_c` wrote, or a program or CMSIS-NN is
+            missing.
         ImportError: If a package is missing.
         RuntimeError: If the C does not compile or does not run to its end.
 
@@ -75,6 +80,12 @@ def simulate(
         )
     core = find_target(target).core
     firmware = read_folder(Path(folder).absolute())
+    library = None if cmsis is None else Cmsis(*(Path(path).absolute() for path in cmsis))
+    if firmware.calls_cmsis_nn and library is None and core is not None:
+        raise ValueError(
+            f"A network on CMSIS-NN needs `cmsis`, the folders of CMSIS-NN and CMSIS-Core. "
+            f"Received: {str(folder)!r} and cmsis=None."
+        )
     samples = _int8_samples(inputs, firmware.input)
     with tempfile.TemporaryDirectory() as temporary:
         where = Path(temporary)
@@ -82,7 +93,7 @@ def simulate(
             return _on_host(firmware, target, samples, where)
         used = compiler or _DEFAULT_COMPILERS[engine]
         file = where / "firmware.elf"
-        program = firmware.compile_for(core, file, used)
+        program = firmware.compile_for(core, file, used, cmsis=library)
         stages = layer_functions(program)
         stack = None
         if engine == "unicorn":

@@ -74,3 +74,25 @@ def test_int8_accuracy_renders_what_each_step_costs(tmp_path):
     assert "| adder | 90.00 ± 0.00 | 85.00 ± 0.00 (97.0) | 89.50 ± 0.00 (97.0) |" in table
     assert "int8 costs +0.50 points, reached" in table
     assert "conv" not in table
+
+
+def test_compression_renders_what_each_form_costs(tmp_path):
+    def run_of(accuracy, **int8):
+        sizes = {"bytes": 20000, "gzip": 10000, "zeros": 0.75, "values": 16, "seconds": 1.0}
+        return {"0": {"float": accuracy, "validation": 0.9, "int8": int8, **sizes}}
+
+    posts = {"minmax": 0.7, "percentile": 0.75, "mse": 0.8}
+    conv = {
+        "float": run_of(0.85, minmax=0.85, percentile=0.85, mse=0.85),
+        "pruned": run_of(0.84, mse=0.83),
+        "clustered": {},
+        "quantisation-aware": {},
+        "4-bit shift": run_of(0.81, **posts),
+        "4-bit shift, quantisation-aware": run_of(0.84, mse=0.845),
+    }
+    file = tmp_path / "compression.json"
+    file.write_text(json.dumps({"machine": {}, "runs": {"conv": conv}}))
+    table = run(FOLDER / "compression.py", "--render", file)
+    assert "| conv | pruned | 1 | 84.0 | 83.0 | -2.0 | 75 % | 20,000 | 10,000 |" in table
+    assert "| conv, as 4-bit shift | 85.0 | 70.0 | 75.0 | 80.0 | 84.5 |" in table
+    assert "clustered" not in table

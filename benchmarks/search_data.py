@@ -8,7 +8,7 @@ import re
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -21,6 +21,7 @@ Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 NAMES = ("gestures", "keywords")
 # A frame of 40 ms every 20 ms, as in MLPerf Tiny; at 8 kHz a second makes 49 of them.
 RATE, FRAME, HOP, FFT, BANDS = 8000, 320, 160, 512, 20
+LIMITS, FLOOR = (60.0, 3800.0), 1e-4  # of the bands, in Hz; added before the logarithm
 SPEAKER = re.compile(r"([0-9a-f]{8})_nohash")
 
 
@@ -87,10 +88,10 @@ def load(name: str = "gestures", path: pathlib.Path | None = None, fold: int = 0
     Args:
         name: `"gestures"`, `"keywords"`, or any name for another .npz file.
         path: The .npz file; not needed for gestures. Keywords are Speech Commands at 8 kHz:
-            `audio` (clips, 8000) as mu-law codes (int8) or numbers of [-1, 1], `label`, and `name`
-            with the speaker in it. Any other file holds `x` (samples, steps, channels) or
-            (samples, rows, columns, channels), `y`, and perhaps `group`: samples of one group stay
-            together.
+            `audio` (clips, 8000) as mu-law codes (int8) or numbers of [-1, 1], `label`, `name` with
+            the speaker in it, and perhaps `classes`, names for labels from 0 up. Any other file
+            holds `x` (samples, steps, channels) or (samples, rows, columns, channels), `y`, and
+            perhaps `group`: samples of one group stay together.
         fold: 0, 1 or 2: which people, speakers or samples the test is made of.
     """
     if fold not in (0, 1, 2):
@@ -125,12 +126,12 @@ def log_mel(audio: np.ndarray) -> np.ndarray:
         np.abs(np.fft.rfft(part * window, FFT)).astype(np.float32) ** 2 @ filters
         for part in np.array_split(frames, -(-len(frames) // 256))
     ]
-    return np.log(np.concatenate(energy) + 1e-4)
+    return np.log(np.concatenate(energy) + FLOOR)
 
 
 def _mel_filters() -> np.ndarray:
-    """Triangles between 60 Hz and 3.8 kHz, equally wide in mel."""
-    places = np.linspace(*(2595 * np.log10(1 + np.array([60.0, 3800.0]) / 700)), BANDS + 2)
+    """Triangles between the limits, equally wide in mel."""
+    places = np.linspace(*(2595 * np.log10(1 + np.array(LIMITS) / 700)), BANDS + 2)
     edges = 700 * (10 ** (places / 2595) - 1)
     bins = np.fft.rfftfreq(FFT, 1 / RATE)[:, None]
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
@@ -161,8 +162,11 @@ def _keywords(arrays: dict[str, np.ndarray], path: pathlib.Path, fold: int) -> D
     for name in arrays["name"]:
         found = SPEAKER.search(str(name))
         speakers.append(found[1] if found else str(name))  # silence has no speaker
-    x = log_mel(np.asarray(audio, np.float32))
-    return _split("keywords", x, arrays["label"], np.asarray(speakers), fold, _shift_and_hide)
+    x, y = log_mel(np.asarray(audio, np.float32)), arrays["label"]
+    data = _split("keywords", x, y, np.asarray(speakers), fold, _shift_and_hide)
+    if "classes" not in arrays or y.dtype.kind not in "iu":
+        return data
+    return replace(data, names=tuple(str(arrays["classes"][int(name)]) for name in data.names))
 
 
 def _split(

@@ -47,6 +47,8 @@ LAYERS = {
         OURS.HybridConv2D(5, 3, operator="shift"),
         OURS.HybridConv2D(5, 3, operator="adder"),
         OURS.HybridConv2D(5, 3, operator="adder", weight_sharing="binned"),
+        OURS.PowerActivation(1.5),
+        OURS.FakeQuantization(-1.0, 2.0),
     ],
     SEQUENCE: [
         L.Conv1D(5, 3, padding="causal"),
@@ -56,6 +58,11 @@ LAYERS = {
         L.GlobalMaxPooling1D(),
         OURS.ShiftConv1D(5, 3, padding="causal"),
         OURS.AdderConv1D(5, 3, padding="causal"),
+        OURS.HybridFeedForward(6, dropout=0.1, projection="adder"),
+        OURS.HybridLightweightConv1D(3, 2, operator="shift"),
+        OURS.HybridEncoderBlock(8, 2, projection="shift"),
+        OURS.HybridDecoderBlock(8, 2),
+        OURS.MixtureOfPrimitives(6),
     ],
     VECTOR: [L.Dense(5, "gelu"), OURS.ShiftDense(4), OURS.AdderDense(4), L.PReLU(), L.Softmax()],
 }

@@ -8,7 +8,7 @@ A network of each operator is trained plainly, then pruned, clustered, and train
 of int8, each from the plain one, on samples that are augmented anew for each epoch. Every result is
 exported: its accuracy in int8, and the size of the file before and after gzip. Post-training
 quantisation is that of `keras_shiftadd.export.quantize`, with each calibration. The trained network
-of convolutions is also made one of shift layers of 4 bits, with and without training. Seeds test on
+of convolutions is also made one of shift layers of 3 bits, with and without training. Seeds test on
 three folds. What is in the JSON file already is not measured again.
 """
 
@@ -81,7 +81,7 @@ def lines(figures: dict[str, Any]) -> list[str]:
     rows = [
         (operator, name, of[post], of[aware])
         for operator, of in figures["runs"].items()
-        for name, (post, aware) in zip(("", ", as 4-bit shift"), pairs, strict=True)
+        for name, (post, aware) in zip(("", ", as 3-bit shift"), pairs, strict=True)
         if of.get(post) and of.get(aware)
     ]
     if rows:

@@ -13,7 +13,7 @@ from augmentation import network
 FORMS = ("float", "pruned", "clustered", "quantisation-aware")
 CALIBRATIONS = ("minmax", "percentile", "mse")
 # Of a network of convolutions: shift layers take its weights.
-CONVERTED, BITS = ("4-bit shift", "4-bit shift, quantisation-aware"), 4
+CONVERTED, BITS = ("3-bit shift", "3-bit shift, quantisation-aware"), 3
 # Chosen by the validation accuracy of the first seed on the keywords.
 RATE = {"clustered": 0.005, "quantisation-aware": 0.01, CONVERTED[1]: 0.01}
 # Gradients of adder layers have a norm of 1, whatever is left of the weights.
@@ -85,9 +85,12 @@ class Case:
 
     def _converted(self) -> Any:
         """The trained network with shift layers for the convolutions behind the stem."""
+        from search_training import compile_for, optimizer
+
         shape, classes, width = self.data.shape, self.data.classes, self.options.width
         model = _with_bits(network(shape, classes, "shift", width), BITS)
         model.set_weights(self.model.get_weights())
+        compile_for(model, optimizer(1))
         return model
 
     def _make(self, form: str, model: Any) -> Any:

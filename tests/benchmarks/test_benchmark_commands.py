@@ -87,12 +87,12 @@ def test_compression_renders_what_each_form_costs(tmp_path):
         "pruned": run_of(0.84, mse=0.83),
         "clustered": {},
         "quantisation-aware": {},
-        "4-bit shift": run_of(0.81, **posts),
-        "4-bit shift, quantisation-aware": run_of(0.84, mse=0.845),
+        "3-bit shift": run_of(0.81, **posts),
+        "3-bit shift, quantisation-aware": run_of(0.84, mse=0.845),
     }
     file = tmp_path / "compression.json"
     file.write_text(json.dumps({"machine": {}, "runs": {"conv": conv}}))
     table = run(FOLDER / "compression.py", "--render", file)
     assert "| conv | pruned | 1 | 84.0 | 83.0 | -2.0 | 75 % | 20,000 | 10,000 |" in table
-    assert "| conv, as 4-bit shift | 85.0 | 70.0 | 75.0 | 80.0 | 84.5 |" in table
+    assert "| conv, as 3-bit shift | 85.0 | 70.0 | 75.0 | 80.0 | 84.5 |" in table
     assert "clustered" not in table

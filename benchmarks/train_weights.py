@@ -41,7 +41,7 @@ SOURCES = {
         "et al., 2018): windows of 128 samples at 50 Hz, three axes of accelerometer and "
         "gyroscope",
         "BSD-3-Clause (the data), Apache-2.0 (the weights)",
-        30,
+        12,
     ),
     "keywords": Source(
         "speech_commands",
@@ -49,7 +49,7 @@ SOURCES = {
         "8 kHz, 8-bit mu-law, three fifths of the speakers: 49 frames of 20 logarithms of mel "
         "bands",
         "CC BY 4.0 (the data), Apache-2.0 (the weights)",
-        60,
+        24,
     ),
 }
 
@@ -198,7 +198,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands.add_data_arguments(parser)
     parser.add_argument("--operator", nargs="+", choices=OPERATORS, default=list(OPERATORS))
-    parser.add_argument("--epochs", type=int, help="30 for gestures, 60 for keywords")
+    parser.add_argument("--epochs", type=int, help="12 for gestures, 24 for keywords")
     parser.add_argument("--folder", type=pathlib.Path, default=FOLDER)
     commands.add_json_arguments(parser)
     options = parser.parse_args()

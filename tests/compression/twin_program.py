@@ -61,7 +61,6 @@ LAYERS = {
         OURS.HybridFeedForward(6, dropout=0.1, projection="adder"),
         OURS.HybridLightweightConv1D(3, 2, operator="shift"),
         OURS.HybridEncoderBlock(8, 2, projection="shift"),
-        OURS.HybridDecoderBlock(8, 2),
         OURS.MixtureOfPrimitives(6),
     ],
     VECTOR: [L.Dense(5, "gelu"), OURS.ShiftDense(4), OURS.AdderDense(4), L.PReLU(), L.Softmax()],
@@ -104,6 +103,7 @@ def graph() -> keras.Model:
     x = L.Add()([shared(one), shared(two)]) * 0.5
     x = L.Concatenate()([inner(x), one])
     x = OURS.HybridAttention(2, 4, projection="shift")(x, two)
+    x = OURS.HybridDecoderBlock(8, 2, projection="adder")(x, two)
     x = L.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True)
     x = keras.ops.mean(x, axis=1)
     return keras.Model([one, two], [L.Dense(3)(x), x])

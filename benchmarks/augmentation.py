@@ -38,8 +38,10 @@ FORMS: dict[str, dict[str, Any] | None] = {
 }
 
 
-def network(shape: tuple[int, ...], classes: int, operator: str, width: int) -> Any:
-    """A stem, three layers of an operator with a stride, and a classifier."""
+def network(
+    shape: tuple[int, ...], classes: int, operator: str, width: int, gradient_scale: float = 1.0
+) -> Any:
+    """A stem, four layers of an operator, two of them with a stride, and a classifier."""
     import keras
 
     import keras_shiftadd as ksa
@@ -60,7 +62,7 @@ def network(shape: tuple[int, ...], classes: int, operator: str, width: int) -> 
     inputs = keras.Input(shape)
     layers = [stem(width, 3, padding="same", use_bias=False)]
     for i, kind in enumerate(kinds):
-        more = {"gradient_scale": 1.0} if kind is adder else {}
+        more = {"gradient_scale": gradient_scale} if kind is adder else {}
         size = width * (1 + i // 2)
         strides = 2 if i % 2 == 0 else 1
         layers.append(kind(size, 3, strides=strides, padding="same", use_bias=False, **more))
@@ -79,7 +81,7 @@ def train(data: Any, operator: str, form: str, seed: int, epochs: int, options: 
 
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    model = network(data.shape, data.classes, operator, options.width)
+    model = network(data.shape, data.classes, operator, options.width, options.gradient_scale)
     callbacks = []
     arguments = FORMS[form]
     if arguments is not None:
@@ -109,7 +111,7 @@ def train(data: Any, operator: str, form: str, seed: int, epochs: int, options: 
 def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
     """Adds to `figures` what is missing, and saves after each run."""
     names = ["set", "limit", "width", "epochs", "widths", "loss_weight", "schedule"]
-    names.append("batch_fraction")
+    names += ["batch_fraction", "gradient_scale"]
     commands.keep_setting(options, figures, {name: getattr(options, name) for name in names})
     runs = figures.setdefault("runs", {})
     for seed in options.seeds:
@@ -194,6 +196,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--loss-weight", type=float, default=1.0)
     parser.add_argument("--schedule", type=float, default=1.0)
     parser.add_argument("--batch-fraction", type=float, default=1.0)
+    parser.add_argument("--gradient-scale", type=float, default=1.0, help="of adder layers")
     parser.add_argument("--quick", action="store_true", help="two epochs, one seed, one network")
     commands.add_json_arguments(parser)
     options = parser.parse_args()

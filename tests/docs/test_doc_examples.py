@@ -21,9 +21,11 @@ NEEDS = {
     "export.md": ("ai_edge_litert", "tflite_micro"),
     "export_c.md": ("ziglang", "unicorn"),
     "plots.md": ("matplotlib",),
+    "tutorial.md": ("ai_edge_litert", "ziglang", "unicorn"),
 }
-# Pages whose examples run in a process on TensorFlow, whatever the backend.
-ONCE = ("compression.md",)
+# Pages whose examples run on one backend: in a process on TensorFlow in any case, or made of what
+# other pages run on all of them.
+ONCE = {"compression.md": "jax", "tutorial.md": "tensorflow"}
 
 
 @pytest.fixture
@@ -42,8 +44,8 @@ def test_the_python_blocks_of_a_page_run_one_after_the_other(page, tmp_path, mon
     for module in NEEDS.get(page.name, ()):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is missing; docs/installation.md says how to install it")
-    if page.name in ONCE and keras.backend.backend() != "jax":
-        pytest.skip("does not depend on the backend: KERAS_BACKEND=jax")
+    if ONCE.get(page.name, keras.backend.backend()) != keras.backend.backend():
+        pytest.skip(f"does not depend on the backend: KERAS_BACKEND={ONCE[page.name]}")
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__"}
     wrong = []

@@ -31,9 +31,10 @@ TARGET = "cortex-m4"
 TWIN = "cccccc"
 # Filters, taps and stride of each layer.
 LAYERS = ((32, 3, 1), (48, 5, 2), (48, 5, 1), (64, 5, 2), (64, 5, 1), (96, 1, 1))
-CANDIDATES = (TWIN, "ccccaa", "cccaaa", "ccaaaa", "caaaaa", "cacaca", "ccacac")
-# Norm of the gradients of adder kernels, in units of that of the papers times 5.
-GRADIENT_SCALE = 16.0
+CANDIDATES = (TWIN, "ccacac", "ccaaac", "ccaaaa", "caaaaa")
+# Of 1, 4, 16 and 64 the best by far on the validation speakers of fold 2: with less, adders learn
+# little in the 1,410 steps of 30 epochs.
+GRADIENT_SCALE = 64.0
 CALIBRATION = 512
 DROPOUT = 0.2
 CHOICE_FOLD = 2
@@ -236,9 +237,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", type=pathlib.Path, help="the .npz file, see search_data.py")
     parser.add_argument("--choose", action="store_true", help="validate candidates, test nothing")
     parser.add_argument("--candidates", nargs="+", default=list(CANDIDATES))
-    parser.add_argument("--hybrid", nargs="+", default=["cccaaa"], help="what is tested")
+    parser.add_argument("--hybrid", nargs="+", default=["ccacac"], help="what is tested")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=30)
     commands.add_json_arguments(parser)
     return parser.parse_args()
 

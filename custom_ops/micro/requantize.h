@@ -77,7 +77,6 @@ static inline int32_t ksa_scale_by_digits(int32_t value, int32_t multiplier, uin
 /* floor(value * multiplier / 2^shift + 1/2). */
 static inline int32_t ksa_scale_single(int32_t value, int32_t multiplier, uint32_t shift) {
   if (multiplier == (int32_t)1 << 30 && shift > 30) return ksa_shift_rounded(value, shift - 30);
-  if (multiplier == -((int32_t)1 << 30) && shift > 30) return ksa_shift_rounded(-value, shift - 30);
   if (KSA_NO_MULTIPLIER && ksa_has_digits(value, multiplier, shift)) {
     return ksa_scale_by_digits(value, multiplier, shift);
   }

@@ -96,3 +96,16 @@ def test_compression_renders_what_each_form_costs(tmp_path):
     assert "| conv | pruned | 1 | 84.0 | 83.0 | -2.0 | 75 % | 20,000 | 10,000 |" in table
     assert "| conv, as 3-bit shift | 85.0 | 70.0 | 75.0 | 80.0 | 84.5 |" in table
     assert "clustered" not in table
+
+
+def test_keyword_firmware_renders_the_ratio_to_the_twin_on_cmsis_nn(tmp_path):
+    cmsis = [["conv1d", "wrapper", 1_500_000], ["dense", "wrapper", 500_000]]
+    twin = {"float": 0.9, "int8": 0.89, "instructions": 1_200_000, "cmsis": cmsis}
+    hybrid = {"float": 0.9, "int8": 0.885, "instructions": 800_000}
+    file = tmp_path / "keywords.json"
+    runs = {"cccccc": {"0": twin}, "ccacac": {"0": hybrid}}
+    file.write_text(json.dumps({"machine": {}, "test": runs}))
+    table = run(FOLDER / "keyword_firmware.py", "--render", file)
+    assert "| twin, CMSIS-NN | 90.0 | 89.0 | 2.000 | 1.00 |" in table
+    assert "| hybrid `ccacac` | 90.0 | 88.5 | 0.800 | 0.40 |" in table
+    assert "0.50 points lost in 1 pairs: reached" in table

@@ -37,14 +37,18 @@ from keras_shiftadd.export._targets import TARGETS, Core
 
 OTHERS = (
     "add",
+    "adder_matmul",
     "average_pool",
     "concatenate",
     "lookup",
+    "matmul",
     "max_pool",
     "mean",
     "multiply",
     "pad",
+    "repeat",
     "softmax",
+    "transpose",
 )
 ALL = (*KERNELS, CMSIS_NN.name, *OTHERS)
 # Rows and columns, window, channels, filters, groups.

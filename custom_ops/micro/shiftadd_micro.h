@@ -155,6 +155,24 @@ typedef struct {
 
 void ksa_softmax(const ksa_softmax_params* params, const int8_t* x, int8_t* y);
 
+/* ---- Matrices ------------------------------------------------------------------------------- */
+
+/* For each of `matrices`: y[rows][columns] of a[rows][depth] and b[depth][columns], or
+ * b[columns][depth] where `transpose`. Sums are requantised. y must be neither a nor b. */
+typedef struct {
+  uint16_t matrices, rows, columns, depth;
+  uint8_t transpose;
+  int8_t input_zeros[2];
+  ksa_requantization requantization;
+} ksa_matmul_params;
+
+/* Sums of (a - zero of a) * (b - zero of b). */
+void ksa_matmul(const ksa_matmul_params* params, const int8_t* a, const int8_t* b, int8_t* y);
+
+/* Sums of -|a - b|; both have one zero point, which does not matter. */
+void ksa_adder_matmul(const ksa_matmul_params* params, const int8_t* a, const int8_t* b,
+                      int8_t* y);
+
 /* ---- Moving bytes --------------------------------------------------------------------------- */
 
 /* Rows and columns of `value` around an image. */
@@ -174,6 +192,21 @@ typedef struct {
 } ksa_concatenate_params;
 
 void ksa_concatenate(const ksa_concatenate_params* params, const int8_t* x, int8_t* y);
+
+/* x[rows][columns][channels] to y[columns][rows][channels]. y must not be x. */
+typedef struct {
+  uint16_t rows, columns, channels;
+} ksa_transpose_params;
+
+void ksa_transpose(const ksa_transpose_params* params, const int8_t* x, int8_t* y);
+
+/* Each of `positions` bytes, `channels` times. y must not be x. */
+typedef struct {
+  uint32_t positions;
+  uint16_t channels;
+} ksa_repeat_params;
+
+void ksa_repeat(const ksa_repeat_params* params, const int8_t* x, int8_t* y);
 
 #ifdef __cplusplus
 }

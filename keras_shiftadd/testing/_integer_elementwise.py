@@ -5,10 +5,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from keras_shiftadd.export._integer import elementwise
+from keras_shiftadd.export._integer import elementwise, matrices
 from keras_shiftadd.export._integer import softmax as fixed_point
 from keras_shiftadd.export._integer.operators import (
     Add,
+    MatMul,
     Mean,
     Multiply,
     Pair,
@@ -97,6 +98,38 @@ def multiply_int8(
     requantization = _requantization(multiplier, shift, output_zero, rounding, low, high)
     operator = Multiply("multiply", (0, 1), 2, requantization)
     return elementwise.product(operator, np.asarray(a, np.int8), np.asarray(b, np.int8), zeros)
+
+
+def matmul_int8(
+    operator: Literal["conv", "adder"],
+    a: Array,
+    b: Array,
+    zeros: Pair,
+    multiplier: int,
+    shift: int,
+    output_zero: int = 0,
+    transpose: bool = False,
+    rounding: Literal["single", "double"] = "double",
+) -> Array:
+    """The products of two stacks of matrices, or the distances of their vectors.
+
+    Args:
+        operator: `"conv"` sums products, `"adder"` negative absolute differences.
+        a: int8 array `(batch, matrices, rows, depth)`.
+        b: int8 array `(batch, matrices, depth, columns)`; with `transpose` the last two exchanged.
+        zeros: The zero points of both; equal ones for `"adder"`.
+        multiplier: Of the sums.
+        shift: Of the sums.
+        output_zero: The zero point of the output.
+        transpose: Whether the matrices of `b` are transposed.
+        rounding: Of the requantisation.
+
+    Returns:
+        int8 array `(batch, matrices, rows, columns)`.
+    """
+    requantization = _requantization(multiplier, shift, output_zero, rounding, -128, 127)
+    made = MatMul("matmul", operator, (0, 1), 2, requantization, transpose)
+    return matrices.matmul(made, np.asarray(a, np.int8), np.asarray(b, np.int8), zeros)
 
 
 def mean_int8(

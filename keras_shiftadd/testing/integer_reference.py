@@ -11,6 +11,7 @@ from keras_shiftadd.export._integer.convolution import convolution_sums
 from keras_shiftadd.export._integer.requantize import multiply
 from keras_shiftadd.testing._integer_elementwise import (
     add_int8,
+    matmul_int8,
     mean_int8,
     multiply_int8,
     pool_int8,
@@ -23,6 +24,7 @@ __all__ = [
     "add_int8",
     "adder_conv_int8",
     "conv_sums",
+    "matmul_int8",
     "mean_int8",
     "multiply_int8",
     "pool_int8",

@@ -146,10 +146,10 @@ def test_scratch_that_is_too_small_for_an_adder(refuses):
 @pytest.mark.parametrize(
     ("layer", "match"),
     [
-        (lambda: layers.LayerNormalization(name="norm"), "'norm' of class LayerNormalization"),
+        (lambda: layers.UnitNormalization(name="norm"), "'norm' of class UnitNormalization"),
         (lambda: layers.Lambda(lambda x: 2 * x, name="twice"), "'twice' of class Lambda"),
         (lambda: Doubled(3, name="doubled"), "'doubled' of class Doubled"),
-        (lambda: layers.Conv2D(3, 3, activation="gelu", name="c"), "layer 'c'.*Received: gelu"),
+        (lambda: layers.Conv2D(3, 3, activation="mish", name="c"), "layer 'c'.*Received: mish"),
         (lambda: layers.BatchNormalization(axis=1, name="b"), "layer 'b'.*last one"),
         (lambda: layers.Softmax(axis=1, name="s"), "layer 's' with axis=1"),
         (lambda: layers.ELU(alpha=0.5, name="e"), "layer 'e' with alpha=0.5"),
@@ -159,7 +159,7 @@ def test_scratch_that_is_too_small_for_an_adder(refuses):
             "'m'.*channels_first",
         ),
     ],
-    ids=["class", "lambda", "subclass", "gelu", "axis", "softmax", "elu", "relu", "channels_first"],
+    ids=["class", "lambda", "subclass", "mish", "axis", "softmax", "elu", "relu", "channels_first"],
 )
 def test_unsupported_layers(layer, match, refuses):
     refuses(export.UnsupportedLayerError, match, sequential((6, 6, 2), layer()))

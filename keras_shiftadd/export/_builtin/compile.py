@@ -17,6 +17,7 @@ from keras_shiftadd.export._builtin.write_simple import (
     write_shape,
 )
 from keras_shiftadd.export._builtin.writer import Writer
+from keras_shiftadd.export._errors import UnsupportedLayerError
 from keras_shiftadd.export._model import known_layers as known
 from keras_shiftadd.export._model.calibration import Range
 from keras_shiftadd.export._model.graph import Node
@@ -61,4 +62,11 @@ def _writer_of(step: Step) -> Callable[[Writer, Step], None]:
     layer = step.node.layer
     if isinstance(layer, known.KERNEL):
         return write_adder if known.operator(layer) == "adder" else write_kernel
-    return next(write for classes, write in _WRITERS if isinstance(layer, classes))
+    for classes, write in _WRITERS:
+        if isinstance(layer, classes):
+            return write
+    raise UnsupportedLayerError(
+        "Attention, layer normalisation and vectors of positions are not written in float ranges. "
+        f"Received: layer '{step.node.name}'. Export with kernels=\"custom\", which keeps the "
+        "integers of `quantize`: attention is of builtin operators there, too."
+    )

@@ -69,10 +69,10 @@ def write_activation(writer: Writer, step: Step) -> None:
 
 
 def _check_function(layer: Any, name: str, parameter: float) -> None:
-    if name == "power":
+    if name in ("power", "gelu", "rsqrt"):
         raise UnsupportedLayerError(
-            f"Layer '{layer.name}' (PowerActivation) has no builtin operator in .tflite files. "
-            'Export with kernels="custom", where it is a table.'
+            f"Layer '{layer.name}' ({type(layer).__name__}, function '{name}') has no builtin "
+            'operator in .tflite files. Export with kernels="custom", where it is a table.'
         )
     if name == "elu" and parameter != 1:
         raise UnsupportedLayerError(

@@ -8,6 +8,7 @@ from keras_shiftadd.export._c.arena import Buffer, place_buffers
 from keras_shiftadd.export._integer.model import IntegerModel
 from keras_shiftadd.export._integer.operators import (
     Add,
+    AddConstant,
     Lookup,
     Multiply,
     Operator,
@@ -132,7 +133,7 @@ def activation_buffers(model: IntegerModel, roots: Sequence[int]) -> dict[int, B
 def _overwritable(operator: Operator) -> tuple[int, ...]:
     """The inputs that an operator may write its output over."""
     match operator:
-        case Add() | Lookup() | Softmax():
+        case Add() | AddConstant() | Lookup() | Softmax():
             return operator.inputs
         case Multiply():
             return operator.inputs[:1]

@@ -10,14 +10,18 @@ from keras_shiftadd.export._c.parameters import ROUNDINGS, image_shape
 from keras_shiftadd.export._integer.model import Tensor
 from keras_shiftadd.export._integer.operators import (
     Add,
+    AddConstant,
     Concatenate,
     Lookup,
+    MatMul,
     Mean,
     Multiply,
     Pad,
     Pooling,
+    Repeat,
     Requantization,
     Softmax,
+    Transpose,
 )
 
 # Bytes of the structs of shiftadd_micro.h on a processor of 32 bits.
@@ -29,11 +33,27 @@ _STRUCT_BYTES = {
     "ksa_softmax_params": 20,
     "ksa_pad_params": 16,
     "ksa_concatenate_params": 12,
+    "ksa_matmul_params": 28,
+    "ksa_transpose_params": 6,
+    "ksa_repeat_params": 8,
 }
 _LARGEST_SIZE = 0xFFFF
 
 Fields = dict[str, int | str]
-Simple = Pooling | Mean | Add | Multiply | Lookup | Softmax | Pad | Concatenate
+Simple = (
+    Pooling
+    | Mean
+    | Add
+    | AddConstant
+    | Multiply
+    | MatMul
+    | Lookup
+    | Softmax
+    | Transpose
+    | Repeat
+    | Pad
+    | Concatenate
+)
 
 
 def write_simple(operator: Simple, sources: Sequence[Tensor], output: Tensor, name: str) -> Layer:
@@ -72,16 +92,28 @@ def write_simple(operator: Simple, sources: Sequence[Tensor], output: Tensor, na
             }
             return _one_struct(operator, "mean", "ksa_mean_params", name, fields)
         case Add():
+            fields = _sum(operator, operator.subtract, zeros, output)
+            return _one_struct(operator, "add", "ksa_add_params", name, fields, ("a", "b"))
+        case AddConstant():
+            return _add_constant(operator, [*zeros, operator.quantization.zero_point], output, name)
+        case MatMul():
             fields = {
-                "size": output.size,
-                "left_shift": operator.left_shift,
-                "subtract": int(operator.subtract),
+                "matrices": output.shape[0],
+                "rows": output.shape[1],
+                "columns": output.shape[2],
+                "depth": x.shape[2],
+                "transpose": int(operator.transpose),
                 "input_zeros": _braces(zeros),
-                "input_multipliers": _braces(operator.input_multipliers.tolist()),
-                "input_shifts": _braces(operator.input_shifts.tolist()),
                 "requantization": _requantization(operator.requantization),
             }
-            return _one_struct(operator, "add", "ksa_add_params", name, fields, ("a", "b"))
+            kernel = "matmul" if operator.operator == "conv" else "adder_matmul"
+            return _one_struct(operator, kernel, "ksa_matmul_params", name, fields, ("a", "b"))
+        case Transpose():
+            fields = dict(zip(("rows", "columns", "channels"), x.shape, strict=True))
+            return _one_struct(operator, "transpose", "ksa_transpose_params", name, fields)
+        case Repeat():
+            fields = {"positions": x.size, "channels": output.shape[-1]}
+            return _one_struct(operator, "repeat", "ksa_repeat_params", name, fields)
         case Multiply():
             fields = {
                 "size": output.size,
@@ -145,6 +177,35 @@ def _pooling(operator: Pooling, x: Tensor, output: Tensor) -> Fields:
         "low": operator.low,
         "high": operator.high,
     }
+
+
+def _sum(
+    operator: Add | AddConstant, subtract: bool, zeros: Sequence[int], output: Tensor
+) -> Fields:
+    return {
+        "size": output.size,
+        "left_shift": operator.left_shift,
+        "subtract": int(subtract),
+        "input_zeros": _braces(zeros),
+        "input_multipliers": _braces(operator.input_multipliers.tolist()),
+        "input_shifts": _braces(operator.input_shifts.tolist()),
+        "requantization": _requantization(operator.requantization),
+    }
+
+
+def _add_constant(operator: AddConstant, zeros: Sequence[int], output: Tensor, name: str) -> Layer:
+    constant = Constant(f"{name}_constant", np.ravel(operator.constant))
+    kind = "ksa_add_params"
+    fields = _sum(operator, False, zeros, output)
+    return Layer(
+        function=name,
+        title=f"{operator.name}: a constant added.",
+        kernels=("add",),
+        calls=(f"ksa_add(&{name}_params, x, {constant.name}, y);",),
+        constants=(constant,),
+        structs=(_struct(operator.name, kind, f"{name}_params", fields),),
+        struct_bytes=_STRUCT_BYTES[kind],
+    )
 
 
 def _concatenate(

@@ -13,19 +13,29 @@ from keras_shiftadd.export._integer.check_elementwise import (
     check_reshape,
     check_softmax,
 )
+from keras_shiftadd.export._integer.check_matrices import (
+    check_add_constant,
+    check_matmul,
+    check_repeat,
+    check_transpose,
+)
 from keras_shiftadd.export._integer.model import IntegerModel, Tensor
 from keras_shiftadd.export._integer.operators import (
     Add,
+    AddConstant,
     Concatenate,
     Convolution,
     Lookup,
+    MatMul,
     Mean,
     Multiply,
     Operator,
     Pad,
     Pooling,
+    Repeat,
     Reshape,
     Softmax,
+    Transpose,
 )
 
 
@@ -103,6 +113,10 @@ def _check_operator(operator: Operator, inputs: list[Tensor], output: Tensor) ->
             check_mean(operator, inputs[0], output)
         case Add():
             check_add(operator, inputs, output)
+        case AddConstant():
+            check_add_constant(operator, inputs[0], output)
+        case MatMul():
+            check_matmul(operator, inputs, output)
         case Multiply():
             check_multiply(operator, inputs, output)
         case Lookup():
@@ -111,6 +125,10 @@ def _check_operator(operator: Operator, inputs: list[Tensor], output: Tensor) ->
             check_softmax(operator, inputs[0], output)
         case Reshape():
             check_reshape(operator, inputs[0], output)
+        case Transpose():
+            check_transpose(operator, inputs[0], output)
+        case Repeat():
+            check_repeat(operator, inputs[0], output)
         case Pad():
             check_pad(operator, inputs[0], output)
         case Concatenate():

@@ -17,6 +17,7 @@ from keras_shiftadd.export._integer.check_arrays import (
 from keras_shiftadd.export._integer.model import Tensor
 from keras_shiftadd.export._integer.operators import (
     Add,
+    AddConstant,
     Concatenate,
     Lookup,
     Mean,
@@ -80,6 +81,11 @@ def check_add(operator: Add, inputs: list[Tensor], output: Tensor) -> None:
     require(operator, len(inputs) == 2, "it must have two inputs", f"{len(inputs)}")
     check_shape(operator, inputs[1], inputs[0].shape)
     check_shape(operator, output, inputs[0].shape)
+    check_sum(operator, output)
+
+
+def check_sum(operator: Add | AddConstant, output: Tensor) -> None:
+    """Raises where the integers of an addition break a rule."""
     require(
         operator,
         0 <= operator.left_shift <= 22,

@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from keras_shiftadd.export._quantization import Quantization
+
 Pair = tuple[int, int]
 
 
@@ -159,8 +161,8 @@ class Lookup:
     Args:
         name: Of the layer that it comes from.
         function: `"requantize"`, `"relu"`, `"relu6"`, `"leaky_relu"`, `"hard_silu"`,
-            `"sigmoid"`, `"tanh"`, `"elu"`, `"silu"`, `"power"`, `"fixed_point"`: what the table
-            holds.
+            `"sigmoid"`, `"tanh"`, `"elu"`, `"silu"`, `"power"`, `"gelu"`, `"rsqrt"`,
+            `"fixed_point"`: what the table holds.
         inputs: The tensor that it reads.
         output: The tensor that it makes.
         table: int8 array of 256, the result of -128 first.
@@ -187,6 +189,7 @@ class Softmax:
             on the fixed-point grid of the exponential.
         left_shift: Integer.
         least_difference: Integer; elements that far below the largest count as zero.
+        beta: Factor of the input that `multiplier` and `left_shift` hold, for reports and files.
     """
 
     name: str
@@ -195,6 +198,7 @@ class Softmax:
     multiplier: int
     left_shift: int
     least_difference: int
+    beta: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,6 +229,89 @@ class Concatenate:
     output: int
 
 
+@dataclass(frozen=True, eq=False)
+class AddConstant:
+    """The sum of a tensor and an array of its shape; otherwise like `Add`.
+
+    Args:
+        name: Of the layer that it comes from.
+        inputs: The tensor that it reads.
+        output: The tensor that it makes.
+        constant: int8 array of the shape of the tensor.
+        quantization: What the integers of the array stand for.
+        left_shift: Bits of precision that are kept, 20 in TFLite.
+        input_multipliers: int32 array of two, the second for the array.
+        input_shifts: int32 array of two.
+        requantization: Of the sum; its rounding is also that of the inputs.
+    """
+
+    name: str
+    inputs: tuple[int]
+    output: int
+    constant: np.ndarray
+    quantization: Quantization
+    left_shift: int
+    input_multipliers: np.ndarray
+    input_shifts: np.ndarray
+    requantization: Requantization
+
+
+@dataclass(frozen=True, eq=False)
+class MatMul:
+    """Products of the matrices of two stacks, or the distances of their vectors.
+
+    The tensors have the shapes `(matrices, rows, depth)` and `(matrices, depth, columns)`; where
+    `transpose`, the second has `(matrices, columns, depth)`.
+
+    Args:
+        name: Of the layer that it comes from.
+        operator: `"conv"` sums `(a - zero of a) * (b - zero of b)`, `"adder"` sums `-|a - b|` of
+            two tensors of one scale and zero point.
+        inputs: The two tensors that it reads.
+        output: The tensor that it makes.
+        requantization: Of the sums.
+        transpose: Whether the matrices of the second are transposed.
+    """
+
+    name: str
+    operator: Literal["conv", "adder"]
+    inputs: tuple[int, int]
+    output: int
+    requantization: Requantization
+    transpose: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Transpose:
+    """The same bytes with rows and columns of an image exchanged."""
+
+    name: str
+    inputs: tuple[int]
+    output: int
+
+
+@dataclass(frozen=True, eq=False)
+class Repeat:
+    """The one channel of an image, at each position as often as the output has channels."""
+
+    name: str
+    inputs: tuple[int]
+    output: int
+
+
 Operator = (
-    Convolution | Pooling | Mean | Add | Multiply | Lookup | Softmax | Reshape | Pad | Concatenate
+    Convolution
+    | Pooling
+    | Mean
+    | Add
+    | AddConstant
+    | Multiply
+    | MatMul
+    | Lookup
+    | Softmax
+    | Reshape
+    | Transpose
+    | Repeat
+    | Pad
+    | Concatenate
 )

@@ -2,22 +2,26 @@
 
 import numpy as np
 
-from keras_shiftadd.export._integer import elementwise
+from keras_shiftadd.export._integer import elementwise, matrices
 from keras_shiftadd.export._integer.check import check
 from keras_shiftadd.export._integer.convolution import convolution_sums
 from keras_shiftadd.export._integer.model import IntegerModel, Tensor
 from keras_shiftadd.export._integer.operators import (
     Add,
+    AddConstant,
     Concatenate,
     Convolution,
     Lookup,
+    MatMul,
     Mean,
     Multiply,
     Operator,
     Pad,
     Pooling,
+    Repeat,
     Reshape,
     Softmax,
+    Transpose,
 )
 from keras_shiftadd.export._integer.requantize import requantize
 from keras_shiftadd.export._integer.softmax import softmax
@@ -82,18 +86,22 @@ def _run(model: IntegerModel, x: np.ndarray) -> list[np.ndarray]:
     for operator in model.operators:
         inputs = [values[index] for index in operator.inputs]
         tensors = [model.tensors[index] for index in operator.inputs]
-        y = apply(operator, inputs, tensors)
-        values[operator.output] = y.reshape(len(x), *model.tensors[operator.output].shape)
+        output = model.tensors[operator.output]
+        y = apply(operator, inputs, tensors, output)
+        values[operator.output] = y.reshape(len(x), *output.shape)
     return [values[index] for index in range(len(model.tensors))]
 
 
-def apply(operator: Operator, inputs: list[np.ndarray], tensors: list[Tensor]) -> np.ndarray:
+def apply(
+    operator: Operator, inputs: list[np.ndarray], tensors: list[Tensor], output: Tensor
+) -> np.ndarray:
     """The output of an operator, in the shape in which it comes, from its inputs.
 
     Args:
         operator: The operator.
         inputs: int8 arrays `(samples, *shape)`.
         tensors: What the inputs are.
+        output: What the output is.
     """
     zeros = [tensor.quantization.zero_point for tensor in tensors]
     match operator:
@@ -105,6 +113,10 @@ def apply(operator: Operator, inputs: list[np.ndarray], tensors: list[Tensor]) -
             return elementwise.mean(operator, inputs[0], zeros[0])
         case Add():
             return elementwise.add(operator, inputs[0], inputs[1], (zeros[0], zeros[1]))
+        case AddConstant():
+            return matrices.add_constant(operator, inputs[0], zeros[0])
+        case MatMul():
+            return matrices.matmul(operator, inputs[0], inputs[1], (zeros[0], zeros[1]))
         case Multiply():
             return elementwise.product(operator, inputs[0], inputs[1], (zeros[0], zeros[1]))
         case Lookup():
@@ -115,6 +127,10 @@ def apply(operator: Operator, inputs: list[np.ndarray], tensors: list[Tensor]) -
             )
         case Reshape():
             return inputs[0]
+        case Transpose():
+            return np.swapaxes(inputs[0], 1, 2)
+        case Repeat():
+            return np.repeat(inputs[0], output.shape[-1], axis=-1)
         case Pad():
             return pad(inputs[0], operator.pads, zeros[0])
         case Concatenate():

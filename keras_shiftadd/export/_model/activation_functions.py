@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from keras_shiftadd.export._model.known_layers import activation_name
+from keras_shiftadd.export._model.parts import ReciprocalRoot
 from keras_shiftadd.layers import PowerActivation
 
 
@@ -31,6 +32,8 @@ def activation_function(layer: Any) -> tuple[str, float]:
         return "elu", float(layer.alpha)
     if isinstance(layer, keras.layers.Softmax):
         return "softmax", 0.0
+    if isinstance(layer, ReciprocalRoot):
+        return "rsqrt", float(layer.epsilon)
     if isinstance(layer, PowerActivation):
         exponent = float(keras.ops.convert_to_numpy(layer.exponent))
         return "power", max(exponent, layer.min_exponent)

@@ -9,7 +9,8 @@ import keras
 
 from keras_shiftadd._model_graph import has_graph, run_graph
 from keras_shiftadd.export._errors import UnsupportedLayerError
-from keras_shiftadd.export._model.known_layers import check_layer
+from keras_shiftadd.export._model.compose import compose
+from keras_shiftadd.export._model.known_layers import COMPOSED, check_layer
 from keras_shiftadd.export._model.split_layers import split_layer
 
 
@@ -121,10 +122,35 @@ def _apply_call(
             "meaning, such as keras.layers.Add for +."
         )
     inputs = [v for v in keras.tree.flatten((arguments, keywords)) if isinstance(v, Node)]
+    _check_keywords(operation, keywords)
     return _apply(operation, inputs, nodes)
 
 
+def _check_keywords(layer: keras.layers.Layer, keywords: dict[str, Any]) -> None:
+    """Raises for an argument of a call that changes what attention computes."""
+    known = ("training", "query", "value", "key", "inputs")
+    given = [
+        name for name, value in keywords.items() if name not in known and value not in (None, False)
+    ]
+    if isinstance(layer, COMPOSED) and given:
+        raise UnsupportedLayerError(
+            f"Layer '{layer.name}' ({type(layer).__name__}) cannot be exported: it must be called "
+            f"without masks, scores and caches. Received: {', '.join(given)}."
+        )
+
+
 def _apply(layer: keras.layers.Layer, inputs: list[Node], nodes: list[Node]) -> list[Node]:
+    if isinstance(layer, COMPOSED):
+
+        def add(part: keras.layers.Layer, sources: list[Node]) -> Node:
+            return _apply(part, sources, nodes)[0]
+
+        if any(len(node.shape) != 2 for node in inputs):
+            raise UnsupportedLayerError(
+                f"Layer '{layer.name}' ({type(layer).__name__}) cannot be exported: its inputs "
+                f"must have the shape (tokens, channels). Received: {inputs[0].shape}."
+            )
+        return [compose(layer, inputs, add)]
     current = inputs
     for part in split_layer(layer, [(None, *node.shape) for node in inputs]):
         shapes = [(None, *node.shape) for node in current]

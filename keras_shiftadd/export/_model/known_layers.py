@@ -9,6 +9,9 @@ from keras import layers
 
 from keras_shiftadd import layers as ours
 from keras_shiftadd.export._errors import UnsupportedLayerError
+from keras_shiftadd.export._model.compose import check_composed
+from keras_shiftadd.export._model.parts import HeadsMatMul, ReciprocalRoot
+from keras_shiftadd.layers._embeddings import PositionEmbedding
 
 SHIFT = (ours.ShiftConv1D, ours.ShiftConv2D, ours.ShiftDepthwiseConv2D, ours.ShiftDense)
 ADDER = (ours.AdderConv1D, ours.AdderConv2D, ours.AdderDepthwiseConv2D, ours.AdderDense)
@@ -64,7 +67,17 @@ ACTIVATION = (
     layers.ReLU,
     layers.Softmax,
     ours.PowerActivation,
+    ReciprocalRoot,
 )
+# Taken apart into layers that the export writes one by one.
+COMPOSED = (
+    layers.LayerNormalization,
+    ours.HybridAttention,
+    ours.HybridEncoderBlock,
+    ours.HybridFeedForward,
+)
+MATRICES = (HeadsMatMul,)
+POSITIONS = (PositionEmbedding,)
 SHAPE = (layers.Flatten, layers.Reshape, layers.Permute)
 # Rounding to int8 while training; an int8 network does it by itself.
 FAKE_QUANTIZATION = (ours.FakeQuantization,)
@@ -81,6 +94,8 @@ KNOWN = (
     *SHAPE,
     *FAKE_QUANTIZATION,
     *PADDING,
+    *COMPOSED,
+    *POSITIONS,
     layers.Concatenate,
 )
 ACTIVATIONS = {
@@ -94,6 +109,7 @@ ACTIVATIONS = {
     keras.activations.elu: "elu",
     keras.activations.silu: "silu",
     keras.activations.hard_silu: "hard_silu",
+    keras.activations.gelu: "gelu",
 }
 
 
@@ -148,6 +164,8 @@ def check_layer(layer: keras.layers.Layer) -> None:
 
 def _problem(layer: Any) -> str | None:
     kind = type(layer)
+    if isinstance(layer, COMPOSED):
+        return check_composed(layer)
     if getattr(layer, "data_format", None) == "channels_first":
         return "it has data_format='channels_first'; build the model with 'channels_last'"
     if getattr(layer, "quantization_mode", None) is not None:

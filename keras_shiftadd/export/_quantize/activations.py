@@ -1,5 +1,6 @@
 """Quantises activations that are not merged into the layer before them."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,9 @@ def quantize_activation(builder: Builder, step: Step) -> None:
     builder.put(step.output, result)
 
 
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
 def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 1.0 / (1.0 + np.exp(-x))
 
@@ -52,6 +56,9 @@ _FUNCTIONS: dict[str, Callable[[float], Callable[[np.ndarray], np.ndarray]]] = {
     "silu": lambda _: lambda x: x * _sigmoid(x),
     "hard_silu": lambda _: lambda x: x * np.clip(x + 3.0, 0.0, 6.0) / 6.0,
     "elu": lambda alpha: lambda x: np.where(x > 0.0, x, alpha * np.expm1(np.minimum(x, 0.0))),
+    # Means of squares are not negative, whatever an int8 number may stand for.
+    "rsqrt": lambda epsilon: lambda x: 1.0 / np.sqrt(np.maximum(x, 0.0) + epsilon),
+    "gelu": lambda _: lambda x: x * 0.5 * (1.0 + _erf(x / np.sqrt(2.0))),
     "power": lambda exponent: lambda x: np.sign(x) * np.abs(x) ** exponent,
 }
 
@@ -63,16 +70,17 @@ def _softmax(builder: Builder, step: Step, index: int) -> None:
     if axis not in (-1, rank):
         raise unsupported(layer, f"it must run over the last axis. Received: axis={axis}")
     tensor = builder.tensor(index)
-    finest = 2.0**-16
+    beta = float(getattr(layer, "beta", 1.0))
+    finest = 2.0**-16 / min(1.0, beta)
     if tensor.quantization.scale < finest:
         index = builder.requantize(index, Quantization(finest, tensor.quantization.zero_point))
     multiplier, left_shift, least = softmax.softmax_arguments(
-        builder.tensor(index).quantization.scale
+        builder.tensor(index).quantization.scale, beta
     )
     result = builder.add(
         step.node.name,
         tensor.shape,
         softmax.OUTPUT,
-        lambda out: Softmax(step.node.name, (index,), out, multiplier, left_shift, least),
+        lambda out: Softmax(step.node.name, (index,), out, multiplier, left_shift, least, beta),
     )
     builder.put(step.output, result)

@@ -123,7 +123,7 @@ class Builder:
         self._operators.append(operator)
         inputs = [self._values[source] for source in operator.inputs]
         tensors = [self._tensors[source] for source in operator.inputs]
-        y = apply(operator, inputs, tensors)
+        y = apply(operator, inputs, tensors, self._tensors[index])
         self._values.append(y.reshape(len(y), *shape))
         return index
 

@@ -7,11 +7,18 @@ import keras
 from keras_shiftadd.export._integer.check import check
 from keras_shiftadd.export._integer.model import IntegerModel
 from keras_shiftadd.export._model import known_layers as known
+from keras_shiftadd.export._model import parts
 from keras_shiftadd.export._model.graph import Node
 from keras_shiftadd.export._model.plan import Step, plan
 from keras_shiftadd.export._quantize.activations import quantize_activation
 from keras_shiftadd.export._quantize.builder import Builder, ClampedWeights
 from keras_shiftadd.export._quantize.convolutions import quantize_affine, quantize_layer
+from keras_shiftadd.export._quantize.matrices import (
+    quantize_heads,
+    quantize_matmul,
+    quantize_positions,
+    quantize_repeat,
+)
 from keras_shiftadd.export._quantize.merging import quantize_concatenation, quantize_elementwise
 from keras_shiftadd.export._quantize.observations import Observations
 from keras_shiftadd.export._quantize.options import Options
@@ -31,6 +38,10 @@ _QUANTIZERS: tuple[tuple[tuple[type, ...], Callable[[Builder, Step], None]], ...
     (known.GLOBAL_POOLING, quantize_global_pooling),
     (known.ELEMENTWISE, quantize_elementwise),
     ((keras.layers.Concatenate,), quantize_concatenation),
+    (known.MATRICES, quantize_matmul),
+    ((parts.SplitHeads, parts.JoinHeads), quantize_heads),
+    ((parts.RepeatChannel,), quantize_repeat),
+    (known.POSITIONS, quantize_positions),
     (known.PADDING, quantize_padding),
     ((*known.SHAPE, *known.FAKE_QUANTIZATION), quantize_shape),
 )

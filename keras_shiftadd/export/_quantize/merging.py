@@ -5,19 +5,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_shiftadd.export._integer.multipliers import (
-    exact_sum_multipliers,
-    multipliers,
-    tflite_multiplier,
-)
+from keras_shiftadd.export._integer.multipliers import multipliers, tflite_multiplier
 from keras_shiftadd.export._integer.operators import Add, Concatenate, Multiply, Requantization
 from keras_shiftadd.export._model.plan import Step
 from keras_shiftadd.export._quantization import INT8_MAX, INT8_MIN, Quantization
 from keras_shiftadd.export._quantize.builder import Builder, natural_shape, unsupported
 from keras_shiftadd.export._quantize.limits import limits
-
-# Bits of precision of a sum, as TFLite keeps them.
-_LEFT_SHIFT = 20
+from keras_shiftadd.export._quantize.sums import sum_integers
 
 
 def quantize_elementwise(builder: Builder, step: Step) -> None:
@@ -71,18 +65,10 @@ def _add(builder: Builder, step: Step, left: int, right: int, last: bool) -> int
     if last:
         builder.quantizations.set(step.output, quantization)
         low, high = limits(step, quantization)
-    scales = np.array([a.quantization.scale, b.quantization.scale])
-    rounding = builder.options.add_rounding
-    left_shift = _LEFT_SHIFT
-    if rounding == "single":
-        left_shift = 1
-        input_multipliers, shift = exact_sum_multipliers(scales / quantization.scale)
-        input_shifts, multiplier = np.ones(2, np.int32), np.array([1], np.int32)
-    else:
-        input_multipliers, input_shifts = multipliers(scales / (2 * unit), tflite_multiplier)
-        factor = 2 * unit / (2.0**_LEFT_SHIFT * quantization.scale)
-        multiplier, shift = multipliers(np.array([factor]), tflite_multiplier)
-    requantization = Requantization(multiplier, shift, quantization.zero_point, rounding, low, high)
+    integers = sum_integers(
+        (a.quantization.scale, b.quantization.scale), quantization.scale, builder.options
+    )
+    requantization = integers.requantization(quantization, low, high)
     return builder.add(
         step.node.name,
         a.shape,
@@ -91,9 +77,9 @@ def _add(builder: Builder, step: Step, left: int, right: int, last: bool) -> int
             step.node.name,
             (left, right),
             out,
-            left_shift,
-            input_multipliers,
-            input_shifts,
+            integers.left_shift,
+            integers.input_multipliers,
+            integers.input_shifts,
             requantization,
             subtract,
         ),

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_shiftadd.export._integer import softmax
 from keras_shiftadd.export._model import known_layers as known
+from keras_shiftadd.export._model import parts
 from keras_shiftadd.export._model.graph import Node
 from keras_shiftadd.export._model.kernels import kernel_of
 from keras_shiftadd.export._model.plan import Step
@@ -27,6 +28,9 @@ _SAME_NUMBERS = (
     keras.layers.Flatten,
     keras.layers.Reshape,
     *known.FAKE_QUANTIZATION,
+    parts.SplitHeads,
+    parts.JoinHeads,
+    parts.RepeatChannel,
 )
 
 

@@ -38,6 +38,8 @@ _OPTIONS = {
     "STRIDED_SLICE": "StridedSliceOptions",
     "PAD": "PadOptions",
     "TRANSPOSE": "TransposeOptions",
+    "BATCH_MATMUL": "BatchMatMulOptions",
+    "BROADCAST_TO": "BroadcastToOptions",
     "SOFTMAX": "SoftmaxOptions",
     "LEAKY_RELU": "LeakyReluOptions",
     "HARD_SWISH": "HardSwishOptions",

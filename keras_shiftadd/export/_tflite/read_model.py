@@ -43,6 +43,13 @@ from keras_shiftadd.export._tflite.read_convolution import (
     read_custom_convolution,
     read_fully_connected,
 )
+from keras_shiftadd.export._tflite.read_matrices import (
+    has_constant,
+    read_add_constant,
+    read_matmul,
+    read_repeat,
+    read_transpose,
+)
 
 # What hostile contents raise on their way.
 _DAMAGE = (ArithmeticError, AttributeError, IndexError, KeyError, RecursionError, TypeError)
@@ -173,6 +180,8 @@ class _Reader:
         return Mean(place.name, (place.inputs[0],), place.output, numbers)
 
     def _add(self, operator: FileOperator, number: int) -> Operator:
+        if has_constant(operator):
+            return read_add_constant(operator, self._place(operator, number, 1))
         place = self._place(operator, number, 2)
         first, second = (source.quantization for source in place.sources)
         numbers = derived_integers.add(
@@ -220,7 +229,16 @@ class _Reader:
         if not 0.0 < beta < 1e6:
             raise refuse(operator, "its beta must be positive", f"{beta}")
         numbers = softmax_arguments(place.sources[0].quantization.scale, beta)
-        return Softmax(place.name, (place.inputs[0],), place.output, *numbers)
+        return Softmax(place.name, (place.inputs[0],), place.output, *numbers, beta)
+
+    def _matmul(self, operator: FileOperator, number: int) -> Operator:
+        return read_matmul(operator, self._place(operator, number, 2))
+
+    def _transpose(self, operator: FileOperator, number: int) -> Operator:
+        return read_transpose(operator, self._place(operator, number, 1))
+
+    def _repeat(self, operator: FileOperator, number: int) -> Operator:
+        return read_repeat(operator, self._place(operator, number, 1))
 
     def _reshape(self, operator: FileOperator, number: int) -> Operator:
         place = self._place(operator, number, 1)
@@ -248,6 +266,9 @@ class _Reader:
         "ADD": _add,
         "SUB": _add,
         "MUL": _multiply,
+        "BATCH_MATMUL": _matmul,
+        "TRANSPOSE": _transpose,
+        "BROADCAST_TO": _repeat,
         "QUANTIZE": _derived_lookup,
         "RELU": _derived_lookup,
         "SOFTMAX": _softmax,

@@ -11,17 +11,21 @@ from keras_shiftadd.export._integer.check import check
 from keras_shiftadd.export._integer.model import IntegerModel
 from keras_shiftadd.export._integer.operators import (
     Add,
+    AddConstant,
     Concatenate,
     Convolution,
     Lookup,
+    MatMul,
     Mean,
     Multiply,
     Operator,
     Pad,
     Pooling,
+    Repeat,
     Requantization,
     Reshape,
     Softmax,
+    Transpose,
 )
 from keras_shiftadd.export._integer.softmax import OUTPUT, softmax_arguments
 from keras_shiftadd.export._quantization import Quantization
@@ -162,16 +166,36 @@ class _Writer:
         wanted = operator.requantization
         activation = self._fused(operator, wanted.low, wanted.high)
         first, second, output = self._quantizations(operator)
+        self._check_sum(operator, first, second, output, activation)
+        code = "SUB" if operator.subtract else "ADD"
+        self._builtin(code, operator, fusedActivationFunction=self.flat.fused(activation))
+
+    def _add_constant(self, operator: AddConstant) -> None:
+        wanted = operator.requantization
+        activation = self._fused(operator, wanted.low, wanted.high)
+        first, output = self._quantizations(operator)
+        self._check_sum(operator, first, operator.quantization, output, activation)
+        values = operator.constant[None]
+        constant = self.flat.array(f"{operator.name}/constant", values, operator.quantization)
+        fused = self.flat.fused(activation)
+        self._builtin("ADD", operator, constant, fusedActivationFunction=fused)
+
+    def _check_sum(
+        self,
+        operator: Add | AddConstant,
+        first: Quantization,
+        second: Quantization,
+        output: Quantization,
+        activation: str,
+    ) -> None:
         derived = derived_integers.add(first, second, output, activation)
-        self._check(operator, derived.requantization, wanted)
+        self._check(operator, derived.requantization, operator.requantization)
         if not (
             operator.left_shift == derived.left_shift
             and np.array_equal(operator.input_multipliers, derived.input_multipliers)
             and np.array_equal(operator.input_shifts, derived.input_shifts)
         ):
             raise _inexpressible(operator, "its operands are scaled in another way")
-        code = "SUB" if operator.subtract else "ADD"
-        self._builtin(code, operator, fusedActivationFunction=self.flat.fused(activation))
 
     def _multiply(self, operator: Multiply) -> None:
         wanted = operator.requantization
@@ -209,9 +233,24 @@ class _Writer:
     def _softmax(self, operator: Softmax) -> None:
         source, output = self._quantizations(operator)
         wanted = (operator.multiplier, operator.left_shift, operator.least_difference)
-        if output != OUTPUT or softmax_arguments(source.scale) != wanted:
+        if output != OUTPUT or softmax_arguments(source.scale, operator.beta) != wanted:
             raise _inexpressible(operator, f"{operator}, for an input of scale {source.scale}")
-        self._builtin("SOFTMAX", operator, beta=1.0)
+        self._builtin("SOFTMAX", operator, beta=operator.beta)
+
+    def _matmul(self, operator: MatMul) -> None:
+        if operator.operator == "adder":
+            raise _inexpressible(operator, "distances of matrices; `to_c` writes them")
+        first, second, output = self._quantizations(operator)
+        derived = derived_integers.fully_connected(first, second.scale, 1, output, "linear")
+        self._check(operator, derived, operator.requantization)
+        self._builtin("BATCH_MATMUL", operator, adjX=False, adjY=operator.transpose)
+
+    def _transpose(self, operator: Transpose) -> None:
+        self._builtin("TRANSPOSE", operator, self.flat.integers([0, 2, 1, 3]))
+
+    def _repeat(self, operator: Repeat) -> None:
+        shape = (1, *self._model.tensors[operator.output].shape)
+        self._builtin("BROADCAST_TO", operator, self.flat.integers(shape))
 
     def _reshape_operator(self, operator: Reshape) -> None:
         output = self._model.tensors[operator.output]
@@ -235,6 +274,10 @@ class _Writer:
         Pooling: _pooling,
         Mean: _mean,
         Add: _add,
+        AddConstant: _add_constant,
+        MatMul: _matmul,
+        Transpose: _transpose,
+        Repeat: _repeat,
         Multiply: _multiply,
         Lookup: _lookup,
         Softmax: _softmax,

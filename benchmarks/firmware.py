@@ -25,6 +25,8 @@ import numpy as np
 import keras_shiftadd as ksa
 
 TARGETS = ("cortex-m4", "cortex-m33", "cortex-m0", "rv32i")
+# The second form of shift layers is requantised by shifts, for processors without a multiplier.
+POWER_OF_TWO = "shift-power-of-two"
 OPERATORS = ("conv", "shift", "adder")
 
 
@@ -55,12 +57,18 @@ def quantized(
 ) -> tuple[Any, np.ndarray, np.ndarray]:
     """An int8 network, inputs, and the outputs of the reference."""
     keras.utils.set_random_seed(0)
-    model = NETWORKS[network](operator)
+    model = NETWORKS[network]("shift" if operator == POWER_OF_TWO else operator)
     rng = np.random.default_rng(0)
     data = rng.normal(size=(64, *model.input_shape[1:])).astype("float32")
     # Statistics of the normalisations that fit the data: every channel is used.
     ksa.callbacks.recalibrate_batch_normalization(model, data)
-    integer_model = ksa.export.quantize(model, data, conv_rounding=rounding, add_rounding=rounding)
+    integer_model = ksa.export.quantize(
+        model,
+        data,
+        conv_rounding=rounding,
+        add_rounding=rounding,
+        power_of_two_scales=operator == POWER_OF_TWO,
+    )
     x = rng.integers(-128, 128, (samples, *integer_model.tensors[integer_model.input].shape))
     x = x.astype(np.int8)
     return integer_model, x, ksa.export.IntegerInterpreter(integer_model).predict_quantized(x)
@@ -177,7 +185,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands.add_json_arguments(parser)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=["gestures", "dscnn"])
-    parser.add_argument("--operators", nargs="+", choices=OPERATORS, default=OPERATORS)
+    parser.add_argument(
+        "--operators", nargs="+", choices=(*OPERATORS, POWER_OF_TWO), default=OPERATORS
+    )
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=TARGETS)
     parser.add_argument("--engines", nargs="+", choices=("unicorn", "qemu"), default=["unicorn"])
     parser.add_argument("--samples", type=int, default=100)

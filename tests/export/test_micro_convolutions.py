@@ -157,6 +157,22 @@ def test_kernels_are_clean_under_sanitizers(tmp_path):
     assert "layers" in done.stdout
 
 
+@pytest.mark.parametrize(("kernel", "operator"), KERNELS_AND_OPERATORS)
+@pytest.mark.parametrize("groups", [1, 8])
+def test_powers_of_two_among_fast_multipliers(library, kernel, operator, groups):
+    rng = np.random.default_rng(0)
+    model = draw_convolution(rng, operator, (5, 5), (3, 3), 8, 8, groups=groups, fast=32)
+    [convolution] = model.operators
+    multiplier = 2.0 ** np.round(np.log2(np.abs(convolution.requantization.multiplier)))
+    requantization = dataclasses.replace(
+        convolution.requantization, multiplier=multiplier.astype(np.int32)
+    )
+    changed = dataclasses.replace(convolution, requantization=requantization)
+    model = dataclasses.replace(model, operators=(changed,))
+    if KERNELS[kernel].takes(changed):
+        assert_exact(library, kernel, model, rng)
+
+
 @pytest.mark.parametrize("factor", [1, -1, 4, -(2**30)])
 def test_shifts_of_sums_have_the_multiplier_that_kernels_shift_by(factor):
     model = draw_convolution(np.random.default_rng(0), "shift", (3, 3), (1, 1), 4, 5)

@@ -125,10 +125,9 @@ def _pack_blocked(convolution: Convolution, source: Tensor) -> Constants:
 def _pack_depthwise(convolution: Convolution, source: Tensor, codes: bool) -> Constants:
     bias = packing.bias_without_zero(convolution, source.quantization.zero_point)
     weights = packing_depthwise.blocks(convolution, codes)
-    arrays = {**_all(convolution), "bias": bias}
     if packing_dsp.fast_left_shift(convolution) is not None:
-        return Constants(weights, bias, arrays["multiplier"], None)
-    return Constants(weights, **arrays)
+        return Constants(weights, bias, packing_dsp.fast_multipliers(convolution), None)
+    return Constants(weights, **{**_all(convolution), "bias": bias})
 
 
 def _takes_all(convolution: Convolution) -> None:

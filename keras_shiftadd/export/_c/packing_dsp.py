@@ -48,7 +48,7 @@ def adder_blocks(convolution: Convolution) -> np.ndarray:
     weights = _whole_blocks(by_filter(convolution.kernel)).view(np.uint8) ^ 0x80
     # (block, step, filter, element)
     steps = weights.reshape(-1, _FILTERS, weights.shape[1] // _ELEMENTS, _ELEMENTS)
-    return _blocks(-convolution.bias, steps.transpose(0, 2, 1, 3), -_multiplier(convolution))
+    return _blocks(-convolution.bias, steps.transpose(0, 2, 1, 3), -fast_multipliers(convolution))
 
 
 def conv_blocks(convolution: Convolution, input_zero: int) -> np.ndarray:
@@ -67,7 +67,7 @@ def conv_blocks(convolution: Convolution, input_zero: int) -> np.ndarray:
     steps = parts.transpose(0, 3, 5, 1, 4, 2)
     sums = convolution.kernel.astype(np.int64).sum(axis=(0, 1, 2))
     start = convolution.bias.astype(np.int64) - input_zero * sums
-    return _blocks(start, steps, _multiplier(convolution))
+    return _blocks(start, steps, fast_multipliers(convolution))
 
 
 def scratch_bytes(convolution: Convolution) -> int:
@@ -84,8 +84,8 @@ def _whole_blocks(weights: np.ndarray) -> np.ndarray:
     return np.pad(weights, ((0, -filters % _FILTERS), (0, -window % _ELEMENTS)))
 
 
-def _multiplier(convolution: Convolution) -> np.ndarray:
-    """The multipliers of a fast layer; others do not use them."""
+def fast_multipliers(convolution: Convolution) -> np.ndarray:
+    """The multipliers of a fast layer, an int32 array `(filters,)`; zeros for others."""
     if fast_left_shift(convolution) is not None:
         return np.broadcast_to(convolution.requantization.multiplier, convolution.bias.shape)
     return np.zeros_like(convolution.bias)

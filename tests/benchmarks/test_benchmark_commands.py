@@ -109,3 +109,24 @@ def test_keyword_firmware_renders_the_ratio_to_the_twin_on_cmsis_nn(tmp_path):
     assert "| twin, CMSIS-NN | 90.0 | 89.0 | 2.000 | 1.00 |" in table
     assert "| hybrid `ccacac` | 90.0 | 88.5 | 0.800 | 0.40 |" in table
     assert "0.50 points lost in 1 pairs: reached" in table
+
+
+def test_translation_renders_bleu_beside_that_of_the_dense_network(tmp_path):
+    def run_of(bleu, energy):
+        return {"bleu": bleu, "energy_uj": energy, "seconds": 10.0}
+
+    runs = {
+        "dense": {"0": run_of(30.0, 8.0), "1": run_of(32.0, 8.0)},
+        "shift": {"0": run_of(29.0, 6.0)},
+        "adder": {},
+        "hybrid": {"0": run_of(29.5, 4.0), "1": run_of(31.5, 4.0)},
+    }
+    file = tmp_path / "translation.json"
+    search = {"architecture": {"embedding_dim": 96}, "trials": 5, "seconds": 1.0}
+    file.write_text(json.dumps({"machine": {}, "runs": runs, "search": search}))
+    table = run(FOLDER / "translation.py", "--render", file)
+    assert "| dense | 2 | 31.0 ± 1.4 | - | 8.00 | 1.00 | 10 |" in table
+    assert "| shift | 1 | 29.0 | -1.0 | 6.00 | 0.75 | 10 |" in table
+    assert "| hybrid | 2 | 30.5 ± 1.4 | -0.5 | 4.00 | 0.50 | 10 |" in table
+    assert "adder" not in table
+    assert '"embedding_dim": 96' in table

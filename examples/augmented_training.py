@@ -91,7 +91,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--operator", choices=tuple(LAYERS), default="adder")
     parser.add_argument("--width", type=int, default=8, help="channels of the first layers")
     parser.add_argument("--widths", type=float, nargs="+", default=[1.6, 2.2, 2.8])
-    parser.add_argument("--form", choices=("conv", "mixed", "own"), default="conv")
+    parser.add_argument("--form", choices=("own", "conv", "mixed"), default="own")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("runs/augmented_training"))

@@ -155,7 +155,7 @@ class AugmentationSpace(HybridSpace):
             A list with a `HybridAugmentation`.
         """
         widths = self.layer_widths(architecture)
-        return [HybridAugmentation(widths, loss_weight=self.loss_weight)]
+        return [HybridAugmentation(widths, operator="conv", loss_weight=self.loss_weight)]
 
     def cost(self, architecture: Architecture, budget: Budget) -> Cost:
         """What the tiny network of an architecture costs; augmentation costs nothing.

@@ -31,11 +31,11 @@ class Augmented:
             wider, or a tuple of dictionaries, one a wide network; `expansions` is None then.
         expansions: Tuple of floats from 1 for the channels inside blocks (those of a depthwise
             layer), times the width of the block's input; `None` draws them from `widths`.
-        operator: What computes in the wide networks. `"conv"`: convolutions throughout; the
-            kernels of shift and adder layers serve them by `weight_sharing`. `"mixed"`: shift and
-            adder layers stay what they are, and convolutions are added around them. `"own"`:
-            extra channels have the operator of their layer, so nothing is multiplicative that was
-            not before.
+        operator: What computes in the wide networks. `"own"`: extra channels have the operator of
+            their layer, so nothing is multiplicative that was not before. `"conv"`: convolutions
+            throughout; the kernels of shift and adder layers serve them by `weight_sharing`.
+            `"mixed"`: shift and adder layers stay what they are, and convolutions are added around
+            them.
         loss_weight: Float from 0, weight of the wide network's loss. The gradients of adder
             kernels, which are brought to a fixed norm, have that norm times this.
         weight_sharing: How a convolution uses the kernel of an adder layer, with
@@ -75,7 +75,7 @@ class Augmented:
         model: keras.Model,
         widths: Factors = (1.6, 2.2, 2.8),
         expansions: Sequence[float] | None = None,
-        operator: str = "conv",
+        operator: str = "own",
         loss_weight: float = 1.0,
         weight_sharing: str = "transport",
         exclude: Sequence[str] = (),

@@ -15,7 +15,7 @@ from keras_shiftadd.callbacks.augmented import Augmented, Factors, check_argumen
 
 
 class HybridAugmentation(keras.callbacks.Callback):
-    """Trains a tiny network inside wider, multiplicative ones; only the tiny one remains.
+    """Trains a tiny network inside wider ones; only the tiny one remains.
 
     In each step of `fit` the loss is `loss(model) + loss_weight * loss(wide network)`. The wide
     network has the layers of the model with more channels; it computes with the weights of the
@@ -38,7 +38,7 @@ class HybridAugmentation(keras.callbacks.Callback):
             wide network is compiled.
         expansions: Tuple of floats from 1 for the channels inside blocks (those of a depthwise
             layer), times the width of the block's input; `None` draws them from `widths`.
-        operator: `"conv"`, `"mixed"` or `"own"`; see `Augmented`.
+        operator: `"own"`, `"conv"` or `"mixed"`; see `Augmented`.
         loss_weight: Float from 0, weight of the wide network's loss; 0 trains the model alone.
         weight_sharing: `"transport"`, `"gain"`, `"binned"` or `"none"`; see `Augmented`.
         schedule: Float from 0 to 1: the part of the training in which the wide networks are
@@ -84,7 +84,7 @@ class HybridAugmentation(keras.callbacks.Callback):
         self,
         widths: Factors = (1.6, 2.2, 2.8),
         expansions: Sequence[float] | None = None,
-        operator: str = "conv",
+        operator: str = "own",
         loss_weight: float = 1.0,
         weight_sharing: str = "transport",
         schedule: float | Callable[[float], float] = 1.0,

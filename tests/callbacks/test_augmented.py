@@ -129,7 +129,9 @@ def test_mixed_keeps_the_operation_on_the_own_channels(data, rng):
 @pytest.mark.parametrize("weight_sharing", ["transport", "gain", "binned"])
 def test_adder_kernels_become_convolutions_of_the_usual_size(weight_sharing):
     model = tiny("adder")
-    augmented = ksa.callbacks.Augmented(model, widths=(WIDTH,), weight_sharing=weight_sharing)
+    augmented = ksa.callbacks.Augmented(
+        model, widths=(WIDTH,), operator="conv", weight_sharing=weight_sharing
+    )
     layers = {w.layer.name: w for w in augmented._network.wide_layers}
     kernel = values([layers["project"]._shared()])[0]
     # What a convolution of twice the channels starts with.
@@ -170,7 +172,7 @@ def test_widths_can_be_given_by_the_names_of_layers(data):
 
 
 def test_layers_that_widths_do_not_name_keep_their_channels():
-    augmented = ksa.callbacks.Augmented(tiny(), widths={"expand": 1.5})
+    augmented = ksa.callbacks.Augmented(tiny(), widths={"expand": 1.5}, operator="conv")
     assert "stem: 4 channels, kept: `widths` does not name it" in augmented.describe()
     assert {v.name.split("_extra")[0] for v in augmented.extra_variables} == {
         *("expand", "expand_norm", "depthwise", "depthwise_norm", "project"),

@@ -75,12 +75,15 @@ def test_steps_without_a_wide_network_are_the_plain_ones(data):
         np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("operator", ["shift", "adder"])
-def test_a_step_follows_the_sum_of_both_gradients(data, operator):
+@pytest.mark.parametrize(
+    ("operator", "form"), [("shift", "conv"), ("adder", "conv"), ("adder", "own")]
+)
+def test_a_step_follows_the_sum_of_both_gradients(data, operator, form):
     x, y = data[0][:16], data[1][:16]
     rate, weight = 0.05, 0.5
     model = compiled(operator, optimizer=keras.optimizers.SGD(rate))
-    augmented = ksa.callbacks.Augmented(model, widths=(2.0,), loss_weight=weight)
+    arguments = {"operator": form, "loss_weight": weight}
+    augmented = ksa.callbacks.Augmented(model, widths=(2.0,), **arguments)
 
     def loss():
         return LOSS(y, model(x, training=True)) + weight * LOSS(y, augmented(x))
@@ -90,7 +93,7 @@ def test_a_step_follows_the_sum_of_both_gradients(data, operator):
     steps = gradients(loss, augmented.trainable_variables)[: len(before)]
     for variable, value in zip(model.non_trainable_variables, moving, strict=True):
         variable.assign(value)
-    fit(model, (x, y), [augmentation(loss_weight=weight)], epochs=1)
+    fit(model, (x, y), [augmentation(**arguments)], epochs=1)
     for old, new, step in zip(before, values(model.trainable_variables), steps, strict=True):
         np.testing.assert_allclose(new, old - rate * step, rtol=1e-4, atol=1e-5)
 

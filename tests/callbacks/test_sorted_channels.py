@@ -60,7 +60,9 @@ def test_the_most_important_channels_become_those_of_the_model():
 @pytest.mark.parametrize("weight_sharing", ["transport", "gain"])
 def test_mapped_kernels_are_mapped_back(weight_sharing, rng):
     model = tiny("adder")
-    augmented = ksa.callbacks.Augmented(model, widths=(WIDTH,), weight_sharing=weight_sharing)
+    augmented = ksa.callbacks.Augmented(
+        model, widths=(WIDTH,), operator="conv", weight_sharing=weight_sharing
+    )
     kernel = model.get_layer("project").kernel
     kernel.assign(rng.laplace(0.5, 2.0, kernel.shape))
     layers = {w.layer.name: w for w in augmented._network.wide_layers}
@@ -78,7 +80,9 @@ def test_channels_that_cannot_be_exchanged_stay():
 @pytest.mark.parametrize("operator", ["conv", "shift", "adder"])
 def test_where_the_model_has_the_best_channels_it_computes_what_it_did(operator, data, rng):
     model = tiny(operator)
-    augmented = ksa.callbacks.Augmented(model, widths=(WIDTH,), weight_sharing="gain")
+    augmented = ksa.callbacks.Augmented(
+        model, widths=(WIDTH,), operator="conv", weight_sharing="gain"
+    )
     for variable in augmented.extra_variables:
         if "extra" in variable.name:
             variable.assign(1e-3 * values([variable])[0])
@@ -131,7 +135,9 @@ def test_momentum_begins_anew_where_a_weight_becomes_another_kind():
         ],
         name="model",
     )
-    augmented = ksa.callbacks.Augmented(model, widths=(2.0,), weight_sharing="gain")
+    augmented = ksa.callbacks.Augmented(
+        model, widths=(2.0,), operator="conv", weight_sharing="gain"
+    )
     extra = {v.name: v for v in augmented.extra_variables}
     model.get_layer("b").kernel.assign([[0.1, 0.1], [3.0, -3.0]])
     extra["b_extra_kernel"].assign([[9, 9], [9, 9], [2.0, 2.0], [0.5, 0.5]])

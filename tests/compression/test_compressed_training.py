@@ -154,6 +154,19 @@ def test_the_int8_network_computes_what_was_trained(quantized):
     assert np.mean(received.argmax(axis=1) == expected.argmax(axis=1)) > 0.98
 
 
+def test_files_have_the_numbers_of_the_training(quantized, tmp_path):
+    integers = ksa.export.quantize(quantized, X[:32])
+    for kernels in ("builtin", "custom"):
+        path = tmp_path / f"{kernels}.tflite"
+        ksa.export.to_tflite(quantized, path, X[:32], kernels=kernels, verbose=0)
+    builtin = ksa.export.Interpreter(tmp_path / "builtin.tflite")
+    numbers = integers.tensors[integers.output].quantization
+    assert builtin.output_details.scale == pytest.approx(numbers.scale)
+    custom = ksa.export.IntegerInterpreter(ksa.export.read_tflite(tmp_path / "custom.tflite"))
+    expected = ksa.export.IntegerInterpreter(integers).predict(X)
+    np.testing.assert_array_equal(custom.predict(X), expected)
+
+
 def test_a_saved_model_keeps_its_ranges(quantized, tmp_path):
     quantized.save(tmp_path / "aware.keras")
     assert ranges(ksa.load_model(tmp_path / "aware.keras")) == ranges(quantized)

@@ -164,6 +164,19 @@ def test_parts_of_depthwise_channels_come_in_order(samples, to_file):
     np.testing.assert_array_equal(parts, whole)
 
 
+def test_learned_ranges_are_those_of_the_file(samples, to_file):
+    data = samples(6, 6, 3)
+    layer = ksa_layers.FakeQuantization(-0.5, 0.25)
+    model = sequential((6, 6, 3), layers.Conv2D(4, 3), layers.Flatten(), layer)
+    expected = predict(model, data)
+    interpreter = export.Interpreter(to_file(model, data), "litert")
+    received = interpreter.predict(data)
+    assert interpreter.output_details.scale == pytest.approx(0.75 / 255)
+    assert (received.min(), received.max()) == pytest.approx((-0.5, 0.25), rel=0.01)
+    # A step of the input is larger than one of the output here.
+    assert np.max(np.abs(received - expected)) <= interpreter.input_details.scale
+
+
 def test_named_input_and_output(samples, to_file):
     inputs = keras.Input((6, 6, 2), name="image")
     model = keras.Model({"image": inputs}, {"scores": layers.Conv2D(3, 3)(inputs)})

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import keras
+import numpy as np
 
 from keras_shiftadd.export._builtin.write_adder import write_adder
 from keras_shiftadd.export._builtin.write_kernels import write_kernel
@@ -42,20 +43,36 @@ def compile_nodes(
 
     Args:
         nodes: The model's nodes in order of execution.
-        ranges: The range of every node's output.
+        ranges: The range of every node's output; those of `FakeQuantization` layers come first.
         max_scratch_bytes: Bound on what an adder layer holds at a time.
 
     Raises:
         UnsupportedLayerError: If a layer's settings cannot be written.
         ValueError: If `max_scratch_bytes` is too small for an adder layer.
     """
-    writer = Writer(ranges, max_scratch_bytes)
+    writer = Writer(_with_learned(nodes, ranges), max_scratch_bytes)
     source, output = nodes[0], nodes[-1]
     value = writer.new("input", (1, *source.shape), writer.output_quantization(source))
     writer.put(source, value)
     for step in plan(nodes):
         _writer_of(step)(writer, step)
     return writer.flat.serialize([value.index], [writer.get(output).index])
+
+
+def _with_learned(nodes: Sequence[Node], ranges: dict[Node, Range]) -> dict[Node, Range]:
+    """The ranges, with learned ones in the place of what was measured."""
+    learned: dict[Node, Range] = {}
+    for node in nodes:
+        if not isinstance(node.layer, known.FAKE_QUANTIZATION):
+            continue
+        low, high = node.layer.learned_range()
+        # Its numbers are those of the tensor that it rounds.
+        while node not in learned:
+            size = node.shape[-1]
+            learned[node] = Range(np.full(size, low), np.full(size, high))
+            if isinstance(node.layer, (*known.SHAPE, *known.FAKE_QUANTIZATION)):
+                [node] = node.inputs
+    return {**ranges, **learned}
 
 
 def _writer_of(step: Step) -> Callable[[Writer, Step], None]:

@@ -4,6 +4,8 @@ import gestures
 import numpy as np
 import pytest
 
+from keras_shiftadd import models
+
 
 @pytest.fixture
 def recordings() -> gestures.Recordings:
@@ -58,11 +60,33 @@ def test_a_packaged_file_that_is_absent_is_named() -> None:
         gestures.packaged_file("numpy", "absent.csv")
 
 
-def test_real_recordings_give_the_known_number_of_windows() -> None:
+@pytest.fixture(scope="module")
+def real_recordings() -> gestures.Recordings:
     try:
-        recordings = gestures.load_recordings()
+        return gestures.load_recordings()
     except ImportError:
         pytest.skip("seglearn is missing: pip install 'keras-shiftadd[examples]'")
-    windows, labels = gestures.cut_windows(recordings, np.arange(1, 11), gestures.TEST_STEP)
+
+
+def test_real_recordings_give_the_known_number_of_windows(
+    real_recordings: gestures.Recordings,
+) -> None:
+    windows, labels = gestures.cut_windows(real_recordings, np.arange(1, 11), gestures.TEST_STEP)
     assert windows.shape == (3605, 128, 6)
-    assert len(np.unique(labels)) == len(recordings.names) == 7
+    assert len(np.unique(labels)) == len(real_recordings.names) == 7
+
+
+@pytest.mark.parametrize("operator", ["conv", "shift", "adder", "hybrid"])
+def test_weights_of_the_package_reach_the_accuracy_of_their_card(
+    real_recordings: gestures.Recordings, operator: str
+) -> None:
+    name = f"resnet8_{operator}_gestures"
+    card = models.list_weights()[name]
+    people = gestures.test_people(real_recordings.people)[card.seeds[0] % gestures.FOLDS]
+    windows, labels = gestures.cut_windows(real_recordings, people, gestures.TEST_STEP)
+    mean, deviation = (np.asarray(card.preprocessing[part]) for part in ("mean", "deviation"))
+    model = models.load_network(name)
+    classes = model.predict((windows - mean) / deviation, batch_size=256, verbose=0).argmax(axis=1)
+    assert list(card.classes) == real_recordings.names
+    # A window or two lie so near a border that backends differ.
+    assert np.mean(classes == labels) == pytest.approx(card.test_accuracy, abs=0.003)

@@ -130,13 +130,28 @@ def test_a_card_that_is_not_true_is_not_written(model, tmp_path, changed, messag
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_package_has_weights_of_every_operator():
+    names = set(models.list_weights())
+    assert names >= {f"resnet8_{name}_gestures" for name in ("conv", "shift", "adder", "hybrid")}
+
+
 @pytest.mark.parametrize("name", sorted(models.list_weights()))
 def test_weights_of_the_package_are_small_and_load(name):
+    from keras_shiftadd.models._named_weights import packaged
+
     card = models.list_weights()[name]
     loaded = models.load_network(name)
     function = getattr(models, card.network)
     assert same_weights(function(**card.arguments, weights=card.name), loaded)
     assert loaded.output_shape == (None, len(card.classes))
-    from keras_shiftadd.models._named_weights import packaged
+    assert packaged()[name].stat().st_size < 250_000
 
-    assert packaged()[name].stat().st_size < 500_000
+
+@pytest.mark.parametrize("card", models.list_weights().values(), ids=models.list_weights())
+def test_a_card_of_the_package_says_where_its_weights_come_from(card):
+    assert len(card.seeds) == 3
+    assert card.accuracy - card.deviation > 0.5
+    assert card.licence.endswith("(the weights)")
+    assert card.command.startswith("python benchmarks/train_weights.py ")
+    assert len(card.preprocessing["mean"]) == len(card.preprocessing["deviation"])
+    assert card.energy_uj > 0

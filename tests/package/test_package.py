@@ -114,6 +114,27 @@ def test_the_wheel_holds_all_rooms_as_real_files(distributions):
     assert wheel.name.endswith("-py3-none-any.whl")
 
 
+def test_the_wheel_holds_weights_that_load(distributions, tmp_path):
+    (wheel,) = distributions.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    code = (
+        "import keras_shiftadd as ksa; print(ksa.__file__, *ksa.models.list_weights(), "
+        "ksa.models.load_network('resnet8_shift_gestures').output_shape)"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    ).stdout
+    assert printed.startswith(str(tmp_path))
+    assert set(ksa.models.list_weights()) <= set(printed.split())
+
+
 def test_the_sdist_builds_the_same_wheel(distributions, tmp_path):
     (sdist,) = distributions.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:

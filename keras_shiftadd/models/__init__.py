@@ -8,6 +8,7 @@ from keras_shiftadd.models.mcunet import MCUNet
 from keras_shiftadd.models.mobilenet_v2 import MobileNetV2
 from keras_shiftadd.models.mobilenet_v2_tiny import MobileNetV2Tiny
 from keras_shiftadd.models.mobilenet_v3_small import MobileNetV3Small
+from keras_shiftadd.models.reparameterize import reparameterize
 from keras_shiftadd.models.resnet8 import ResNet8
 from keras_shiftadd.models.resnet20 import ResNet20
 from keras_shiftadd.models.resnet32 import ResNet32
@@ -29,5 +30,6 @@ __all__ = [
     "list_weights",
     "load_network",
     "read_card",
+    "reparameterize",
     "save_weights",
 ]

@@ -26,7 +26,7 @@ def reparameterize(
     feed_forward: str | None = None,
     dense_layers: Sequence[str] = (),
     weight_bits: int = 5,
-    **attention_arguments: Any,
+    **kwargs: Any,
 ) -> keras.Model:
     """Replaces parts of a trained transformer by ones without products, weights carried over.
 
@@ -53,7 +53,7 @@ def reparameterize(
         dense_layers: Names of `keras.layers.Dense` layers of the model, each of which becomes a
             `ShiftDense`, such as those of an MLP between `MultiHeadAttention` layers.
         weight_bits: Bits of shift kernels; see `ShiftDense`.
-        **attention_arguments: Further arguments of the `HybridAttention` layers that stand alone
+        **kwargs: Further arguments of the `HybridAttention` layers that stand alone
             in the model, such as `similarity_scale`.
 
     Returns:
@@ -93,12 +93,7 @@ def reparameterize(
         raise ValueError(
             f"`model` must be a built keras.Model. Received: {model!r}. Call it on data once."
         )
-    if not has_graph(model):
-        raise ValueError(
-            "`model` must be a Functional or Sequential model, which says how its layers are "
-            f"connected. Received: {type(model).__name__} '{model.name}'."
-        )
-    change = _Change(similarity, projection, feed_forward, weight_bits, attention_arguments)
+    change = _Change(similarity, projection, feed_forward, weight_bits, kwargs)
     if isinstance(model, HybridTransformer):
         return _transformer(model, change, dense_layers)
     return _functional(model, change, dense_layers)
@@ -165,6 +160,11 @@ class _Change:
 
 
 def _functional(model: keras.Model, change: _Change, dense_layers: Sequence[str]) -> keras.Model:
+    if not has_graph(model):
+        raise ValueError(
+            "`model` must be a Functional or Sequential model, which says how its layers are "
+            f"connected. Received: {type(model).__name__} '{model.name}'."
+        )
     wanted = set(dense_layers)
     replaced: set[str] = set()
 

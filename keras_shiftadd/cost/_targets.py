@@ -28,21 +28,21 @@ _SOURCE_ELEMENTWISE = (
 )
 
 # Printed by benchmarks/micro_fit.py.
-_M4_CONV = KernelInstructions(step=0.855, gather=6.71, output=13.9, pixels=2)
-_M4_ADDER = KernelInstructions(step=0.284, gather=4.64, output=12.2, pixels=2)
-_M4_DEPTHWISE = KernelInstructions(step=7.41)
-_M4_DEPTHWISE_ADDER = KernelInstructions(step=6.35)
-_M0_CONV = KernelInstructions(step=3.37, gather=1.71, output=210.0, pixels=8)
-_M0_SHIFT = KernelInstructions(step=0.918, gather=8.43, output=110.0, pixels=8)
-_M0_ADDER = KernelInstructions(step=2.63, gather=8.77, output=148.0, pixels=4)
-_M0_DEPTHWISE = KernelInstructions(step=23.4)
-_M0_DEPTHWISE_ADDER = KernelInstructions(step=20.7)
-_RV32I_CONV = KernelInstructions(step=4.22, gather=2.56, output=149.0, pixels=8)
+_M4_CONV = KernelInstructions(step=0.854, gather=6.74, output=14.3, pixels=2)
+_M4_ADDER = KernelInstructions(step=0.284, gather=4.64, output=12.4, pixels=2)
+_M4_DEPTHWISE = KernelInstructions(step=7.46)
+_M4_DEPTHWISE_ADDER = KernelInstructions(step=6.54)
+_M0_CONV = KernelInstructions(step=3.64, gather=0.0, output=195.0, pixels=4)
+_M0_SHIFT = KernelInstructions(step=0.919, gather=8.41, output=111.0, pixels=8)
+_M0_ADDER = KernelInstructions(step=2.63, gather=8.76, output=145.0, pixels=4)
+_M0_DEPTHWISE = KernelInstructions(step=21.8)
+_M0_DEPTHWISE_ADDER = KernelInstructions(step=20.1)
+_RV32I_CONV = KernelInstructions(step=4.18, gather=3.66, output=150.0, pixels=4)
 _RV32I_SHIFT = KernelInstructions(step=1.56, gather=4.07, output=60.1, pixels=4)
 _RV32I_ADDER = KernelInstructions(step=3.59, gather=10.5, output=143.0, pixels=4)
 _RV32I_DEPTHWISE = KernelInstructions(step=60.8)
 _RV32I_DEPTHWISE_SHIFT = KernelInstructions(step=18.2)
-_RV32I_DEPTHWISE_ADDER = KernelInstructions(step=40.5)
+_RV32I_DEPTHWISE_ADDER = KernelInstructions(step=40.7)
 
 _TARGETS = (
     Hardware(

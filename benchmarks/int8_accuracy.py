@@ -63,8 +63,10 @@ def _measure(name: str, data: Any, seed: int, options: argparse.Namespace) -> di
     model = _network(name, data, seed)
     train_alone(model, data, options.epochs, seed)
     calibration = calibration_samples(data)[:CALIBRATION]
-    tuned = ksa.export.quantization_aware(model, calibration)
-    _tune(tuned, data, options.tuning_epochs, seed)
+    tuned = None
+    if options.tuning_epochs:
+        tuned = ksa.export.quantization_aware(model, calibration)
+        _tune(tuned, data, options.tuning_epochs, seed)
     report = ksa.export.quantization_report(model, calibration, data.x_test, data.y_test, tuned)
     return {
         "float": report.float_accuracy,
@@ -155,7 +157,7 @@ def parse() -> argparse.Namespace:
     commands.add_data_arguments(parser)
     parser.add_argument("--networks", nargs="+", choices=SPACES, default=list(SPACES))
     parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--tuning-epochs", type=int, default=2)
+    parser.add_argument("--tuning-epochs", type=int, default=2, help="0 for no fine-tuning")
     parser.add_argument("--quick", action="store_true", help="one seed, one epoch")
     commands.add_json_arguments(parser)
     options = parser.parse_args()

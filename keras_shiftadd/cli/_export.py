@@ -57,6 +57,12 @@ def add_command(commands: Any) -> None:
             help=f"for C: how much {what.upper() if what == 'ram' else what} the network may take",
         )
     parser.add_argument(
+        "--convolutions",
+        choices=("own", "cmsis-nn"),
+        help="for C: whether multiplicative layers run on the kernels of this package (default) or "
+        "on your copy of CMSIS-NN",
+    )
+    parser.add_argument(
         "--labels",
         metavar="FILE",
         help="class numbers, to report the accuracy before and after: a .npy file, or a .npz file "
@@ -89,7 +95,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 _OF_TFLITE = ("kernels", "labels", "evaluation")
-_OF_C = ("target", "ram_budget", "flash_budget")
+_OF_C = ("target", "ram_budget", "flash_budget", "convolutions")
 
 
 def _to_tflite(options: argparse.Namespace, calibration: Any) -> int:
@@ -131,6 +137,7 @@ def _to_c(options: argparse.Namespace, calibration: Any) -> int:
         calibration_data=calibration,
         ram_budget=options.ram_budget,
         flash_budget=options.flash_budget,
+        convolutions=options.convolutions or "own",
     )
     print(report)
     return 0

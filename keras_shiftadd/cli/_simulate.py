@@ -40,6 +40,12 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--compiler", choices=("zig", "gcc"), help="default: zig, and gcc for --engine qemu"
     )
+    parser.add_argument(
+        "--cmsis",
+        metavar="FOLDER",
+        nargs=2,
+        help="the folders of CMSIS-NN and CMSIS-Core, for what '--convolutions cmsis-nn' wrote",
+    )
     parser.add_argument("--outputs", metavar="FILE.npy", help="write the int8 outputs there")
 
 
@@ -52,7 +58,12 @@ def _run(options: argparse.Namespace) -> int:
     from keras_shiftadd.export import simulate
 
     result = simulate(
-        options.folder, options.target, inputs, engine=options.engine, compiler=options.compiler
+        options.folder,
+        options.target,
+        inputs,
+        engine=options.engine,
+        compiler=options.compiler,
+        cmsis=options.cmsis,
     )
     if options.outputs is not None:
         with written_whole(options.outputs) as file, file.open("wb") as stream:

@@ -138,6 +138,16 @@ class TestExportToC:
         assert "ram_budget=10 bytes" in one_error_line(capsys)
         assert not (tmp_path / "out").exists()
 
+    def test_convolutions_run_on_cmsis_nn_where_there_is_one(
+        self, model_file, inputs, tmp_path, capsys
+    ):
+        arguments = ["--calibration", inputs, "--convolutions", "cmsis-nn", "--output"]
+        arm = [*arguments, tmp_path / "arm", "--target", "cortex-m4"]
+        assert self.export(model_file, *arm) == 0
+        assert "cmsis_nn_conv" in capsys.readouterr().out
+        assert self.export(model_file, *arguments, tmp_path / "riscv", "--target", "rv32i") == 2
+        assert "CMSIS-NN is for Arm's Cortex-M" in one_error_line(capsys)
+
     def test_what_was_exported_runs_on_an_emulated_processor(
         self, model_file, inputs, tmp_path, capsys
     ):

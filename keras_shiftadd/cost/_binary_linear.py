@@ -35,9 +35,11 @@ def binary_linear_attention(layer: Any, call: Call) -> Work:
         "value": (positions, query[-1], value_units),
         "output": (positions, value_units, math.prod(call.output_shape[1:]) // positions),
     }
+    kinds = {**layer.projections, "gate": layer.projections["query"]}
+    if layer.use_gate:
+        sizes["gate"] = (positions, query[-1], value_units)
     projections = {
-        place: make_projection(layer, layer.projections[place], size)
-        for place, size in sizes.items()
+        place: make_projection(layer, kinds[place], size) for place, size in sizes.items()
     }
     # A key of its own goes through the projection and the hash of the query.
     hashed = 2 if has_key(layer, call) else 1
@@ -48,6 +50,8 @@ def binary_linear_attention(layer: Any, call: Call) -> Work:
         + context * _UNIT_LENGTH
         + hashed * positions * key_units * _UNIT_LENGTH
     )
+    if layer.use_gate:
+        ends = ends + Operations(multiply=context)
     hashing, hash_parameters = _hash(layer, hashed * positions)
     branch: tuple[Steps, ...] = ()
     if layer.value_kernel_size is not None:
@@ -62,7 +66,7 @@ def binary_linear_attention(layer: Any, call: Call) -> Work:
             p.steps("conv", None) if ordinary else p.steps(p.operator, p.weight_bits)
             for p in projections.values()
         ]
-        return (own[0].times(hashed), own[1], *hashing, *branch, own[2])
+        return (own[0].times(hashed), own[1], *own[3:], *hashing, *branch, own[2])
 
     changed = any(p.operator != "conv" for p in projections.values())
     parameters = sum(p.channels * p.units for p in projections.values()) + hash_parameters

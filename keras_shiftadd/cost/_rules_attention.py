@@ -3,7 +3,7 @@
 The projections are dense layers of their operators. Comparing queries with keys, and adding up
 values, are steps of two activations: there is no weight in them. They are convolution steps, but
 adder steps where distances are compared. The scale of the scores is one multiplication a query
-element, or a score of a distance. The softmax is not counted.
+element, or a score of a distance; a gate is one a mixed value. Softmax and sigmoid are not counted.
 """
 
 import math
@@ -50,6 +50,9 @@ def _attention(layer: Any, call: Call, kinds: dict[str, str]) -> Work:
         "value": (positions, value[-1], value_units),
         "output": (query_positions, value_units, output_units),
     }
+    if getattr(layer, "use_gate", False):
+        sizes["gate"] = (query_positions, query[-1], value_units)
+        kinds = {**kinds, "gate": kinds["query"]}
     projections = [make_projection(layer, kinds[place], size) for place, size in sizes.items()]
     queries, keys, values = projections[:3]
 
@@ -69,13 +72,15 @@ def _attention(layer: Any, call: Call, kinds: dict[str, str]) -> Work:
         inner = products
         if ordinary:
             inner = (replace(products[0], operator="conv"), products[1])
-        return (*own[:3], *inner, own[3])
+        return (*own[:3], *own[4:], *inner, own[3])
 
     tails = [
         projection_tail(layer, place, p.outputs)
         for place, p in zip(sizes, projections, strict=True)
     ]
     scale = Operations(multiply=queries.outputs if compare == "conv" else scores)
+    if "gate" in sizes:
+        scale = scale + Operations(multiply=context)
     changed = compare != "conv" or any(kind != "dense" for kind in kinds.values())
     parameters = sum(p.channels * p.units for p in projections)
     return Work(

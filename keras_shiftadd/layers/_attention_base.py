@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import keras
+from keras import ops
 
 from keras_shiftadd.layers import _arguments
 from keras_shiftadd.layers._attention_axes import AttentionAxes, attention_axes_argument
@@ -27,6 +28,7 @@ class AttentionBase(keras.layers.Layer):
         key_dim: int,
         value_dim: int | None,
         use_bias: bool,
+        use_gate: bool,
         output_shape: int | tuple[int, ...] | None,
         attention_axes: int | tuple[int, ...] | None,
         kernel_initializer: Any,
@@ -52,6 +54,7 @@ class AttentionBase(keras.layers.Layer):
             key_dim if value_dim is None else _arguments.positive(value_dim, "value_dim")
         )
         self.use_bias = use_bias
+        self.use_gate = use_gate
         # Not `output_shape`: Keras reads that name of a layer in a functional model.
         self._output_axes = _output_axes(output_shape)
         self.attention_axes = attention_axes_argument(attention_axes)
@@ -76,10 +79,14 @@ class AttentionBase(keras.layers.Layer):
             self.key_dense = self.key_normalization = None
         else:
             self._add_projection("key", self.num_heads * self.key_dim)
+        # Before the value, as in Keras, so that weights have one order.
+        self.gate_dense = self.gate_normalization = None
+        if use_gate:
+            self._add_projection("gate", self.num_heads * self.value_dim)
         self._add_projection("value", self.num_heads * self.value_dim)
 
     def _add_projection(self, place: str, units: int) -> None:
-        kind = self.projections[place]
+        kind = self.projections["query" if place == "gate" else place]
         shared = {
             "use_bias": self.use_bias,
             "kernel_initializer": self.kernel_initializer,
@@ -102,7 +109,13 @@ class AttentionBase(keras.layers.Layer):
         output_axes = self._output_axes or (_arguments.channels(query_shape, -1, self.name),)
         self._add_projection("output", math.prod(output_axes))
         heads = (*query_shape[:-1], self.num_heads * self.value_dim)
-        shapes = {"query": query_shape, "key": key_shape, "value": value_shape, "output": heads}
+        shapes = {
+            "gate": query_shape,
+            "query": query_shape,
+            "key": key_shape,
+            "value": value_shape,
+            "output": heads,
+        }
         for place, shape in shapes.items():
             dense = getattr(self, f"{place}_dense")
             if dense is None:
@@ -147,6 +160,12 @@ class AttentionBase(keras.layers.Layer):
             return dense(inputs)
         return normalization(dense(inputs, training=training), training=training, mask=mask)
 
+    def _gated(self, joined: Any, query: Any, mask: Any, training: bool | None) -> Any:
+        """The mixed values of the heads, multiplied by the sigmoid of a projected query."""
+        if not self.use_gate:
+            return joined
+        return joined * ops.sigmoid(self._project("gate", query, mask, training))
+
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of this layer, as plain Python objects."""
         return {
@@ -155,6 +174,7 @@ class AttentionBase(keras.layers.Layer):
             "key_dim": self.key_dim,
             "value_dim": self.value_dim,
             "use_bias": self.use_bias,
+            "use_gate": self.use_gate,
             "output_shape": self._output_axes,
             "attention_axes": self.attention_axes,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),

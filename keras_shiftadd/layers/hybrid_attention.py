@@ -24,17 +24,16 @@ class HybridAttention(AttentionBase):
     """Multi-head attention with ordinary, shift or adder projections and three similarities.
 
     Takes the place of `keras.layers.MultiHeadAttention`. With `projection="dense"`,
-    `similarity="dot"` and the same weights it computes the same; there is no `flash_attention`
-    and no `use_gate`.
+    `similarity="dot"` and the same weights it computes the same; there is no `flash_attention`.
 
     Behind each adder projection the layer has a `BatchNormalization` of its own, because
     distances are large negative numbers that neither a softmax nor the next layer can use: no
     other normalisation needs to follow. Masked positions take no part in its statistics. It holds
     the bias of the projection, as its offset.
 
-    The parts are Keras layers of their own: `layer.query_dense`, `key_dense`, `value_dense` and
-    `output_dense`, and `layer.query_normalization` and so on, which are `None` where there is no
-    adder. The last projection is made when the layer is built.
+    The parts are Keras layers of their own: `layer.query_dense`, `key_dense`, `value_dense`,
+    `output_dense` and `gate_dense`, and `layer.query_normalization` and so on; what there is not,
+    a gate or an adder, is `None`. The last projection is made when the layer is built.
 
     Args:
         num_heads: Integer, number of heads.
@@ -56,6 +55,8 @@ class HybridAttention(AttentionBase):
         activity_regularizer: Regularizer of the outputs of the projections.
         kernel_constraint: Constraint of the kernels.
         bias_constraint: Constraint of the biases.
+        use_gate: Boolean, whether the mixed values are multiplied by the sigmoid of one more
+            projection of the query, of its kind.
         seed: Integer, seed of the dropout.
         projection: `"dense"`, `"shift"` or `"adder"`, for all four projections, or a dict with
             one of them for each of `"query"`, `"key"`, `"value"` and `"output"`.
@@ -148,6 +149,7 @@ class HybridAttention(AttentionBase):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        use_gate: bool = False,
         seed: int | None = None,
         projection: str | dict[str, str] = "dense",
         similarity: str = "dot",
@@ -171,6 +173,7 @@ class HybridAttention(AttentionBase):
             key_dim=key_dim,
             value_dim=value_dim,
             use_bias=use_bias,
+            use_gate=use_gate,
             output_shape=output_shape,
             attention_axes=attention_axes,
             kernel_initializer=kernel_initializer,
@@ -341,16 +344,18 @@ class HybridAttention(AttentionBase):
         scores = pair_scores(self.similarity, queries, keys, scale)
         scores = self._softmax(scores, mask=mask)
         kept = self._dropout(scores, training=training) if self.dropout else scores
-        outputs = self._join(axes, ops.matmul(kept, values), shape, query_mask, training)
+        outputs = self._join(axes, ops.matmul(kept, values), query, query_mask, training)
         if not return_attention_scores:
             return outputs if cache is None else (outputs, cache)
         if len(axes.attended) != 1:
             scores = ops.reshape(scores, axes.score_shape(shape, ops.shape(value), self.num_heads))
         return (outputs, scores) if cache is None else (outputs, scores, cache)
 
-    def _join(self, axes: AttentionAxes, mixed: Any, shape: Any, mask: Any, training: Any) -> Any:
+    def _join(self, axes: AttentionAxes, mixed: Any, query: Any, mask: Any, training: Any) -> Any:
         """The output of the layer, from the mixed values of the heads."""
-        outputs = self._project("output", axes.join(mixed, shape), mask, training)
+        shape = ops.shape(query)
+        joined = self._gated(axes.join(mixed, shape), query, mask, training)
+        outputs = self._project("output", joined, mask, training)
         if self._output_axes is not None and len(self._output_axes) != 1:
             outputs = ops.reshape(outputs, (*shape[:-1], *self._output_axes))
         return outputs
@@ -389,7 +394,7 @@ class HybridAttention(AttentionBase):
             training=training,
         )
         mixed = self._dropout(mixed, training=training) if self.dropout else mixed
-        outputs = self._join(axes, mixed, shape, query_mask, training)
+        outputs = self._join(axes, mixed, query, query_mask, training)
         if not with_scores:
             return outputs
         if len(axes.attended) != 1:

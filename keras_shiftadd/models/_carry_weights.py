@@ -1,5 +1,6 @@
 """Weights of layers carried over to layers of another operator at the same place."""
 
+import types
 from typing import Any
 
 import keras
@@ -10,7 +11,7 @@ from keras_shiftadd import layers
 from keras_shiftadd.layers._projection import Projection
 from keras_shiftadd.layers._transformer_block import TransformerBlock
 
-_PLACES = ("query", "key", "value", "output")
+_PLACES = ("gate", "query", "key", "value", "output")
 
 
 def carry_weights(source: keras.Model, target: keras.Model) -> None:
@@ -94,10 +95,12 @@ def _projection(source: Projection, target: Projection) -> None:
 def _attention(source: Any, target: Any) -> None:
     for place in _PLACES:
         after = getattr(target, f"{place}_dense")
-        # Binary codes have no projection of keys.
-        before = getattr(source, f"{place}_dense")
         if after is None:
             continue
+        before = getattr(source, f"{place}_dense", None)
+        if place == "gate" and before is None:
+            before = _keras_gate(source)
+        # Binary codes have no projection of keys.
         _linear(source.query_dense if before is None else before, after)
         name = f"{place}_normalization"
         if getattr(source, name, None) is not None and getattr(target, name) is not None:
@@ -105,6 +108,12 @@ def _attention(source: Any, target: Any) -> None:
     similarity = getattr(source, "similarity", "dot")
     if similarity == "binary_linear" and target.similarity == similarity:
         target._mixer.set_weights(source._mixer.get_weights())
+
+
+def _keras_gate(layer: Any) -> Any:
+    """The kernel and the bias of the gate of Keras' attention, which has no name for it."""
+    found = {w.path.rsplit("/", 1)[-1]: w for w in layer.weights if "/gate/" in w.path}
+    return types.SimpleNamespace(kernel=found["kernel"], bias=found.get("bias"))
 
 
 def _linear(source: Any, target: Any) -> None:

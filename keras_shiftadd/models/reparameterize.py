@@ -15,8 +15,6 @@ from keras_shiftadd.models.hybrid_transformer import HybridTransformer
 _PROJECTIONS = ("shift",)
 _FEED_FORWARDS = ("shift", "mixture")
 _BLOCKS = (layers.HybridEncoderBlock, layers.HybridDecoderBlock)
-# Arguments of `keras.layers.MultiHeadAttention` that `HybridAttention` has not.
-_KERAS_ONLY = ("flash_attention", "use_gate")
 
 
 def reparameterize(
@@ -120,13 +118,8 @@ class _Change:
         """The arguments of attention that stands alone."""
         config = layer.get_config()
         if isinstance(layer, keras.layers.MultiHeadAttention):
-            if config.get("use_gate"):
-                raise ValueError(
-                    "A MultiHeadAttention must have no gate. "
-                    f"Received: layer '{layer.name}' with use_gate=True."
-                )
             names = layers.HybridAttention(1, 1).get_config()
-            config = {k: v for k, v in config.items() if k in names and k not in _KERAS_ONLY}
+            config = {k: v for k, v in config.items() if k in names}
         if self.similarity is not None:
             config["similarity"] = self.similarity
         if self.projection is not None:

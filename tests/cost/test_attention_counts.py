@@ -170,3 +170,19 @@ def test_binary_linear_attention_grows_linearly():
         return row_of(keras.Model(inputs, layer(inputs, inputs))).operations
 
     assert operations(60) == 10 * operations(6)
+
+
+@pytest.mark.parametrize("similarity", ["dot", "binary_linear"])
+def test_a_gate_is_one_more_projection_and_a_product(similarity):
+    def total(use_gate):
+        inputs = keras.Input((6, 8))
+        layer = ksa.layers.HybridAttention(2, 4, similarity=similarity, use_gate=use_gate)
+        counts = count_operations(keras.Model(inputs, layer(inputs, inputs)))
+        operations = sum((row.operations for row in counts.rows), Operations())
+        return operations, sum(row.parameters for row in counts.rows), layer.count_params()
+
+    (plain, fewer, _), (gated, more, own) = total(False), total(True)
+    assert gated.multiply - plain.multiply == 6 * 8 * 8 + 6 * 8
+    assert gated.add - plain.add == 6 * 8 * 8 + 6 * 8
+    assert more == own
+    assert more - fewer == 8 * 8 + 8

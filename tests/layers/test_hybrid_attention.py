@@ -80,6 +80,7 @@ def like_keras(arguments, tensors):
     [
         {"num_heads": 2, "key_dim": 3, "use_bias": False},
         {"num_heads": 3, "key_dim": 2, "value_dim": 4, "output_shape": (2, 5)},
+        {"num_heads": 2, "key_dim": 3, "value_dim": 4, "use_gate": True},
     ],
 )
 def test_dense_projections_equal_keras_attention(tensors, arguments):
@@ -338,6 +339,7 @@ def test_all_arguments_survive_serialization():
         activity_regularizer=keras.regularizers.L1(1e-3),
         kernel_constraint=keras.constraints.MaxNorm(2.0),
         bias_constraint="non_neg",
+        use_gate=True,
         seed=7,
         projection={"query": "shift", "key": "shift", "value": "adder", "output": "dense"},
         attention_axes=(1,),

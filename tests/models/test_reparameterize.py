@@ -100,9 +100,11 @@ def test_the_model_given_stays_as_it_was():
         np.testing.assert_array_equal(value, other)
 
 
-def test_keras_attention_becomes_hybrid_attention():
+@pytest.mark.parametrize("use_gate", [False, True])
+def test_keras_attention_becomes_hybrid_attention(use_gate):
     inputs = keras.Input((5, 8))
-    x = keras.layers.MultiHeadAttention(2, 3, name="attend")(inputs, inputs)
+    attention = keras.layers.MultiHeadAttention(2, 3, use_gate=use_gate, name="attend")
+    x = attention(inputs, inputs)
     x = keras.layers.Dense(12, activation="relu", name="inner")(x)
     x = keras.layers.Dense(8, name="outer")(x)
     model = randomized(keras.Model(inputs, x), power_of_two=True)

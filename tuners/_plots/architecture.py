@@ -33,7 +33,7 @@ def plot_architecture(
 
     Raises:
         ImportError: If matplotlib is missing.
-        ValueError: If it is no architecture of the space.
+        ValueError: If it is no architecture of the space, or the space one of transformers.
 
     Example:
 
@@ -41,6 +41,11 @@ def plot_architecture(
     >>> architecture = space.sample(random.Random(0))
     >>> figure = keras_shiftadd.tuners.plot_architecture(space, architecture)
     """
+    if not hasattr(space, "stem_width"):
+        raise ValueError(
+            "`space` must be one whose networks have stages: a HybridSpace or an "
+            f"AugmentationSpace. Received: {type(space).__name__}"
+        )
     space.validate(architecture)  # type: ignore[arg-type]
     stages = architecture["stages"]
     count = 1 + sum(len(stage["blocks"]) for stage in stages)

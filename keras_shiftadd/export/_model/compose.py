@@ -124,6 +124,8 @@ def check_composed(layer: Any) -> str | None:
     if isinstance(layer, ours.HybridAttention):
         if layer.similarity == "binary_linear":
             return "its similarity must be 'dot' or 'laplacian'. Received: 'binary_linear'"
+        if layer.use_gate:
+            return "use_gate=True is not supported"
         if layer.sliding_window is not None:
             return f"sliding_window={layer.sliding_window} is not supported"
         if layer.attention_axes not in (None, (1,)) or len(layer._output_axes or (1,)) != 1:

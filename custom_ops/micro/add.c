@@ -10,11 +10,13 @@ static int32_t scale_input(const ksa_add_params* p, uint32_t input, int8_t x) {
                    p->requantization.rounding);
 }
 
-/* Whether operands are multiplied without a rounding, and sums are shifted. */
+/* Whether operands are multiplied without a rounding, and sums are shifted; by two places at least,
+ * so that there is room for the zero point. */
 static int is_exact(const ksa_add_params* p) {
   const ksa_requantization* r = &p->requantization;
-  return r->rounding == KSA_SINGLE_ROUNDING && r->multiplier == 1 && r->shift <= 31 &&
-         p->input_shifts[0] == p->left_shift && p->input_shifts[1] == p->left_shift;
+  return r->rounding == KSA_SINGLE_ROUNDING && r->multiplier == 1 && r->shift >= 2 &&
+         r->shift <= 31 && p->input_shifts[0] == p->left_shift &&
+         p->input_shifts[1] == p->left_shift;
 }
 
 /* The product of x + BIAS, modulo 2^32. */

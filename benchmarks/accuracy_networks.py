@@ -17,7 +17,7 @@ IDEAS: dict[str, dict[str, Any]] = {
     "distilled": {"teacher": True},
     "layer shortcuts": {"shortcuts": "layer"},
     "power": {"activation": "power"},
-    "slow gradients": {"gradient_scale": 0.2},
+    "slow gradients": {"gradient_scale": 0.04},
     "distilled, layer shortcuts": {"teacher": True, "shortcuts": "layer"},
 }
 FORMS = ("plain", *AUGMENTED, *IDEAS)

@@ -39,7 +39,7 @@ FORMS: dict[str, dict[str, Any] | None] = {
 
 
 def network(
-    shape: tuple[int, ...], classes: int, operator: str, width: int, gradient_scale: float = 1.0
+    shape: tuple[int, ...], classes: int, operator: str, width: int, gradient_scale: float = 0.2
 ) -> Any:
     """A stem, four layers of an operator, two of them with a stride, and a classifier."""
     import keras
@@ -196,7 +196,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--loss-weight", type=float, default=1.0)
     parser.add_argument("--schedule", type=float, default=1.0)
     parser.add_argument("--batch-fraction", type=float, default=1.0)
-    parser.add_argument("--gradient-scale", type=float, default=1.0, help="of adder layers")
+    parser.add_argument("--gradient-scale", type=float, default=0.2, help="of adder layers")
     parser.add_argument("--quick", action="store_true", help="two epochs, one seed, one network")
     commands.add_json_arguments(parser)
     options = parser.parse_args()

@@ -32,9 +32,8 @@ TWIN = "cccccc"
 # Filters, taps and stride of each layer.
 LAYERS = ((32, 3, 1), (48, 5, 2), (48, 5, 1), (64, 5, 2), (64, 5, 1), (96, 1, 1))
 CANDIDATES = (TWIN, "ccacac", "ccaaac", "ccaaaa", "caaaaa")
-# Of 1, 4, 16 and 64 the best by far on the validation speakers of fold 2: with less, adders learn
-# little in the 1,410 steps of 30 epochs.
-GRADIENT_SCALE = 64.0
+# A point better than the default, 0.2, on the validation speakers of fold 2.
+GRADIENT_SCALE = 0.6
 CALIBRATION = 512
 DROPOUT = 0.2
 CHOICE_FOLD = 2

@@ -41,13 +41,10 @@ def make_network(
     """A convolution, four layers of an operator, and a classifier."""
     images = len(input_shape) == 3
     pooling = (keras.layers.GlobalAveragePooling1D, keras.layers.GlobalAveragePooling2D)[images]
-    more = {"gradient_scale": 1.0} if operator == "adder" else {}
     layers = [LAYERS["conv"][images](width, 3, padding="same", use_bias=False)]
     for size, strides in ((width, 2), (width, 1), (2 * width, 2), (2 * width, 1)):
         layers.append(
-            LAYERS[operator][images](
-                size, 3, strides=strides, padding="same", use_bias=False, **more
-            )
+            LAYERS[operator][images](size, 3, strides=strides, padding="same", use_bias=False)
         )
     x = inputs = keras.Input(input_shape)
     for layer in layers:

@@ -111,7 +111,7 @@ class HybridSpace(StagedSpace):
         attention_projection: str = "dense",
         total_depth: int | None = None,
         weight_bits: int = 5,
-        gradient_scale: float | None = 1.0,
+        gradient_scale: float | None = 0.2,
     ) -> None:
         given = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         self._config = given

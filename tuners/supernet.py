@@ -80,7 +80,7 @@ class Supernet(SharedWeights):
         sampling: str = "sandwich",
         random_networks: int = 2,
         distillation: bool = True,
-        shared_gradient_scale: float | None = 0.1,
+        shared_gradient_scale: float | None = 0.02,
         bins: int = 100,
         seed: int | None = None,
         **kwargs: Any,

@@ -44,7 +44,7 @@ class AdderConv1D(AdderKernel, ConvBase):
         gradient: What stands in for the derivative of the absolute value:
             `"full_precision"` (the paper's), `"plain"` (its input gradient not clipped) or
             `"sign"` (the subgradient). See `keras_shiftadd.ops.adder_conv`.
-        gradient_scale: The kernel's gradient is brought to the L1 norm
+        gradient_scale: The kernel's gradient is brought to the L2 norm
             `gradient_scale * sqrt(kernel elements)`; `None` leaves it as it is. See
             `keras_shiftadd.ops.normalize_gradient`.
         **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name` and `dtype`.

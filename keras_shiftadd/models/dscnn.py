@@ -29,7 +29,7 @@ def DSCNN(
     stem_operator: str = "conv",
     classifier_operator: str = "conv",
     weight_bits: int = 5,
-    gradient_scale: float | None = 1.0,
+    gradient_scale: float | None = 0.2,
     name: str = "dscnn",
 ) -> keras.Model:
     """DS-CNN, the keyword spotter of MLPerf Tiny.

@@ -35,7 +35,7 @@ def MCUNet(
     stem_operator: str = "conv",
     classifier_operator: str = "conv",
     weight_bits: int = 5,
-    gradient_scale: float | None = 1.0,
+    gradient_scale: float | None = 0.2,
     name: str = "mcunet",
 ) -> keras.Model:
     """MCUNet, found by a search for microcontrollers with 320 KB of RAM and 1 MB of flash.

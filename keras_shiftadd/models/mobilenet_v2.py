@@ -29,7 +29,7 @@ def MobileNetV2(
     stem_operator: str = "conv",
     classifier_operator: str = "conv",
     weight_bits: int = 5,
-    gradient_scale: float | None = 1.0,
+    gradient_scale: float | None = 0.2,
     name: str = "mobilenet_v2",
 ) -> keras.Model:
     """MobileNetV2, inverted residuals with linear bottlenecks.

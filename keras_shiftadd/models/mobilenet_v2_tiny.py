@@ -28,7 +28,7 @@ def MobileNetV2Tiny(
     stem_operator: str = "conv",
     classifier_operator: str = "conv",
     weight_bits: int = 5,
-    gradient_scale: float | None = 1.0,
+    gradient_scale: float | None = 0.2,
     name: str = "mobilenet_v2_tiny",
 ) -> keras.Model:
     """MobileNetV2-Tiny, MobileNetV2 with 0.35 times the channels and a smaller end.

@@ -46,7 +46,7 @@ def MobileNetV3Small(
     stem_operator: str = "conv",
     classifier_operator: str = "conv",
     weight_bits: int = 5,
-    gradient_scale: float | None = 1.0,
+    gradient_scale: float | None = 0.2,
     name: str = "mobilenet_v3_small",
 ) -> keras.Model:
     """MobileNetV3-Small, inverted residuals with gates and hard swish.

@@ -29,7 +29,7 @@ def ResNet20(
     stem_operator: str = "conv",
     classifier_operator: str = "conv",
     weight_bits: int = 5,
-    gradient_scale: float | None = 1.0,
+    gradient_scale: float | None = 0.2,
     name: str = "resnet20",
 ) -> keras.Model:
     """ResNet-20 for images of CIFAR's size.

@@ -29,7 +29,7 @@ def ResNet8(
     stem_operator: str = "conv",
     classifier_operator: str = "conv",
     weight_bits: int = 5,
-    gradient_scale: float | None = 1.0,
+    gradient_scale: float | None = 0.2,
     name: str = "resnet8",
 ) -> keras.Model:
     """ResNet-8, the image classifier of MLPerf Tiny.

@@ -9,12 +9,13 @@ from keras_shiftadd.ops._tensors import plain_tensor
 
 
 def normalize_gradient(kernel: Any, scale: Any = 0.2) -> Any:
-    """Identity whose gradient is brought to a fixed L1 norm.
+    """Identity whose gradient is brought to a fixed L2 norm.
 
     The gradients of adder layers differ by orders of magnitude between layers, and with them the
     useful learning rates. AdderNet rescales the gradient of each kernel `w` of `k` elements to
-    `scale * sqrt(k) * g / ||g||_1`. Here the rescaling is a function of its own, to be put between
-    a kernel and the operation that uses it. A gradient of zero stays zero.
+    `scale * sqrt(k) * g / ||g||_2`: its elements then have the root mean square `scale` in every
+    layer. Here the rescaling is a function of its own, to be put between a kernel and the operation
+    that uses it. A gradient of zero stays zero.
 
     Args:
         kernel: Float tensor of any shape.
@@ -36,8 +37,7 @@ def normalize_gradient(kernel: Any, scale: Any = 0.2) -> Any:
     (3, 3, 3, 16)
 
     Reference:
-        - [Chen et al., 2020](https://arxiv.org/abs/1912.13200), equations 12 and 13, with the L1
-        norm that the authors' implementation uses.
+        - [Chen et al., 2020](https://arxiv.org/abs/1912.13200), equations 12 and 13.
     """
 
     @ops.custom_gradient
@@ -45,11 +45,12 @@ def normalize_gradient(kernel: Any, scale: Any = 0.2) -> Any:
         def grad(*args: Any, upstream: Any = None) -> tuple[Any, Any]:
             g = args[0] if upstream is None else upstream
             wide = ops.cast(g, "float32")
-            norm = ops.sum(ops.abs(wide))
+            # Squares of the largest and the least floats would leave their range.
+            largest = ops.max(ops.abs(wide))
+            wide = wide / ops.where(largest > 0, largest, 1.0)
+            norm = ops.sqrt(ops.sum(ops.square(wide)))
             root = math.sqrt(math.prod(w.shape))
-            factor = ops.where(
-                norm > 0, ops.cast(eta, "float32") * root / ops.where(norm > 0, norm, 1.0), 0.0
-            )
+            factor = ops.cast(eta, "float32") * root / ops.where(norm > 0, norm, 1.0)
             return ops.cast(wide * factor, g.dtype), ops.zeros_like(eta)
 
         return w * 1, grad

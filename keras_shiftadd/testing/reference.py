@@ -222,7 +222,7 @@ def adder_conv_gradients(
 
 
 def normalize_gradient(gradient: Array, scale: float = 0.2) -> Array:
-    """AdderNet's rescaling of a kernel gradient: `scale * sqrt(k) * g / ||g||_1`.
+    """AdderNet's rescaling of a kernel gradient: `scale * sqrt(k) * g / ||g||_2`.
 
     Args:
         gradient: Array of `k` elements, not all zero.
@@ -232,7 +232,7 @@ def normalize_gradient(gradient: Array, scale: float = 0.2) -> Array:
         Array of the same shape.
     """
     gradient = np.asarray(gradient, "float64")
-    return scale * math.sqrt(gradient.size) * gradient / np.abs(gradient).sum()
+    return scale * math.sqrt(gradient.size) * gradient / np.linalg.norm(gradient)
 
 
 def round_to_power_of_two(weights: Array, weight_bits: int = 5, max_exponent: int = 0) -> Array:

@@ -118,5 +118,5 @@ def test_the_step_has_the_stated_norm_under_every_recommended_policy(rng, policy
     before = np.array(layer.get_weights()[0])
     model.compile(keras.optimizers.SGD(0.1), "mse", auto_scale_loss=auto_scale_loss)
     model.fit(rng.normal(size=(8, 5)), rng.normal(size=(8, 4)), batch_size=8, verbose=0)
-    step = np.abs(layer.get_weights()[0] - before).sum()
-    assert abs(step / (0.1 * 0.2 * np.sqrt(before.size)) - 1) < 1e-3
+    step = layer.get_weights()[0] - before
+    assert abs(np.sqrt(np.mean(step**2)) / (0.1 * 0.2) - 1) < 1e-3

@@ -8,6 +8,12 @@ from keras import ops
 from keras_shiftadd.layers import _arguments
 from keras_shiftadd.layers._attention_axes import AttentionAxes
 from keras_shiftadd.layers._attention_base import AttentionBase, Shape
+from keras_shiftadd.layers._attention_checks import (
+    check_cache,
+    check_codes,
+    check_order,
+    check_self_attention,
+)
 from keras_shiftadd.layers._attention_masks import joined_mask
 from keras_shiftadd.layers._binary_hash import HASHINGS
 from keras_shiftadd.layers._similarities import (
@@ -238,15 +244,8 @@ class HybridAttention(AttentionBase):
 
     def _check_shapes(self, query_shape: Shape, value_shape: Shape, key_shape: Shape) -> None:
         super()._check_shapes(query_shape, value_shape, key_shape)
-        if self._shares_query and (
-            _differ(query_shape[1:-1], value_shape[1:-1]) or query_shape[-1] != key_shape[-1]
-        ):
-            raise ValueError(
-                "similarity='binary_linear' is self-attention: `query`, `key` and `value` must "
-                f"have as many tokens each, and `query` and `key` as many channels. Received: "
-                f"query_shape={tuple(query_shape)}, value_shape={tuple(value_shape)}, "
-                f"key_shape={tuple(key_shape)}. Use 'dot' or 'laplacian' for other inputs."
-            )
+        if self._shares_query:
+            check_self_attention(query_shape, value_shape, key_shape)
 
     def make_cache(self, batch_size: int, length: int) -> Cache:
         """Returns an empty cache for calls with `cache`.
@@ -411,33 +410,10 @@ class HybridAttention(AttentionBase):
         key_masks: tuple[Any, ...] = (),
     ) -> None:
         one_axis = len(self._axes(len(query.shape)).attended) == 1
-        if (causal or self.sliding_window is not None) and not one_axis:
-            raise ValueError(
-                "A causal mask or a sliding window needs the order of tokens along one axis. "
-                f"Received: inputs of layer '{self.name}' with attention along several axes."
-            )
-        if cache is not None and len(query.shape) != 3:
-            raise ValueError(
-                "A cache needs inputs with 3 axes: batch, tokens, channels. "
-                f"Received: query.shape={query.shape}."
-            )
-        if cache is None and index is not None:
-            raise ValueError(
-                "`cache_update_index` needs a cache. Received: cache_update_index without `cache`."
-                " Pass cache=layer.make_cache(batch_size, length)."
-            )
-        if index is not None and any(mask is not None for mask in key_masks):
-            raise ValueError(
-                "With `cache_update_index` a mask must say which tokens of the cache count. "
-                "Received: `value_mask` or `key_mask`, of the new tokens. Pass an "
-                "`attention_mask` (batch, targets, length of the cache)."
-            )
-        if self._shares_query and (attention_mask is not None or cache is not None):
-            raise ValueError(
-                "similarity='binary_linear' computes no scores of pairs: it has neither "
-                "`attention_mask` nor `cache`. Use masks of query and value, or "
-                "`use_causal_mask`; or another similarity."
-            )
+        check_order(self.name, one_axis, causal or self.sliding_window is not None)
+        check_cache(query.shape, cache, index, key_masks)
+        if self._shares_query:
+            check_codes(attention_mask, cache)
 
     def compute_output_shape(
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
@@ -499,9 +475,3 @@ class HybridAttention(AttentionBase):
 
 def _positive_or_none(value: Any, name: str) -> int | None:
     return None if value is None else _arguments.positive(value, name)
-
-
-def _differ(first: Shape, second: Shape) -> bool:
-    return len(first) != len(second) or any(
-        a is not None and b is not None and a != b for a, b in zip(first, second, strict=True)
-    )

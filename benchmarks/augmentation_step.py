@@ -96,7 +96,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for kind in KINDS:
         result[kind] = {"plain": train(kind, []), "augmented": []}
-        augmentation = ksa.callbacks.HybridAugmentation(operator=options.operator)
+        augmentation = ksa.callbacks.HybridAugmentation(operator=options.operator, schedule=1.0)
         result[kind]["augmented"] += train(kind, [augmentation])
         result[kind]["plain"] += train(kind, [])
     return result
@@ -119,7 +119,7 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands.add_backend_arguments(parser)
-    parser.add_argument("--operator", default="conv", choices=("conv", "mixed", "own"))
+    parser.add_argument("--operator", default="own", choices=("own", "conv", "mixed"))
     parser.add_argument("--width", type=int, default=8)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--steps", type=int, default=9, help="steps an epoch, a multiple of 3")

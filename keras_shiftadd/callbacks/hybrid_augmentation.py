@@ -22,7 +22,8 @@ class HybridAugmentation(keras.callbacks.Callback):
     model and with extra ones. After `fit` the model is the one that was there before: class,
     variables, optimizer and saved file.
 
-    `loss` and metrics in the logs are those of the model, `augmented_loss` is the wide network's.
+    `loss` and metrics in the logs are those of the model, `augmented_loss` is the wide network's,
+    not a number in epochs without one.
     Validation, checkpoints and `summary` are those of the model at any time.
 
     Works on Functional and Sequential models of convolutions, depthwise and dense layers, of
@@ -87,7 +88,7 @@ class HybridAugmentation(keras.callbacks.Callback):
         operator: str = "own",
         loss_weight: float = 1.0,
         weight_sharing: str = "transport",
-        schedule: float | Callable[[float], float] = 1.0,
+        schedule: float | Callable[[float], float] = 0.5,
         sort_channels_until: float = 0.0,
         batch_fraction: float = 1.0,
         exclude: Sequence[str] = (),

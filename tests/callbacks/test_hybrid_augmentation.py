@@ -22,8 +22,8 @@ def data(rng):
 
 
 def augmentation(**arguments):
-    """One wide network, compiled quickly."""
-    return ksa.callbacks.HybridAugmentation(**{"widths": (2.0,), **arguments})
+    """One wide network in each step, compiled quickly."""
+    return ksa.callbacks.HybridAugmentation(**{"widths": (2.0,), "schedule": 1.0, **arguments})
 
 
 def fit(model, data, callbacks=(), **arguments):
@@ -294,6 +294,11 @@ def test_several_outputs_and_their_metrics(rng):
     for name in ("loss", "a_loss", "b_loss"):
         np.testing.assert_allclose(history[name], [plain[name]], rtol=1e-4)
     assert "augmented_loss" in history
+
+
+def test_by_default_the_second_half_trains_the_tiny_network_alone(data):
+    history = fit(compiled(), data, [ksa.callbacks.HybridAugmentation(widths=(2.0,))])
+    np.testing.assert_array_equal(np.isfinite(history["augmented_loss"]), [True, False])
 
 
 @pytest.mark.parametrize("fraction", [0.5, 1.0])

@@ -91,7 +91,9 @@ class AugmentedTraining:
         result.pop("tiny_loss", None)
         if augmentation.is_training:
             result["loss"] = augmentation.loss.result()
-            result["augmented_loss"] = augmentation.augmented_loss.result()
+            wide = augmentation.augmented_loss
+            # Not a number where no step had a wide network: it was not 0.
+            result["augmented_loss"] = ops.where(wide.count > 0, wide.result(), float("nan"))
         return result
 
     def compute_loss(

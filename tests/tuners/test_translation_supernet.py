@@ -48,8 +48,9 @@ def check_cut_out(supernet, tolerance, chosen):
         assert difference(found[counted], wanted[counted]) < tolerance
 
 
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="TensorFlow: in double precision below")
 def test_a_network_cut_out_predicts_what_the_supernet_does():
-    # PyTorch compiles nothing, and TensorFlow has another test of all operators below.
+    # PyTorch compiles nothing.
     space = small_space() if BACKEND == "torch" else quick_space()
     chosen = architectures(space)
     check_cut_out(supernet_of(space), SINGLE, chosen if BACKEND == "torch" else chosen[:1])
@@ -78,8 +79,9 @@ def test_networks_cut_out_are_equal_in_double_precision():
     tf.config.run_functions_eagerly(True)
     try:
         with double_precision():
-            space = small_space()
-            check_cut_out(supernet_of(space), DOUBLE, architectures(space)[1::2])
+            space = small_space(encoder_depths=(1,), decoder_depths=(1,))
+            # Three of the operators: PyTorch goes through all of them.
+            check_cut_out(supernet_of(space), DOUBLE, architectures(space)[3:9:2])
     finally:
         tf.config.run_functions_eagerly(False)
 
@@ -88,7 +90,9 @@ def test_networks_cut_out_are_equal_in_double_precision():
     "sampling", ["sandwich", "single_path"] if BACKEND == "torch" else ["sandwich"]
 )
 def test_training_lowers_the_loss(sampling):
-    space = quick_space()
+    # The gradients of adders take TensorFlow and JAX long to compile, and are tested with layers.
+    operators = ("attention+shift_adder",) if BACKEND == "torch" else ("attention+conv", "shift")
+    space = quick_space(encoder_operators=operators)
     supernet = TranslationSupernet(space, sampling=sampling, random_networks=1, seed=1)
     supernet.compile(keras.optimizers.Adam(1e-2), LOSS, metrics=["accuracy"])
     x = tokens(16)

@@ -91,11 +91,12 @@ def lines(figures: dict[str, Any]) -> list[str]:
             "|---|---|" + "---|" * (len(CALIBRATIONS) + 1),
         ]
     for operator, name, post, aware in rows:
-        plain = figures["runs"][operator]["float"].values()
+        plain = figures["runs"][operator]["float"]
+        seeds = sorted(set(plain) & set(post) & set(aware), key=int)
         numbers = [
-            [r["float"] for r in plain],
-            *([r["int8"][calibration] for r in post.values()] for calibration in CALIBRATIONS),
-            [r["int8"]["mse"] for r in aware.values()],
+            [plain[s]["float"] for s in seeds],
+            *([post[s]["int8"][calibration] for s in seeds] for calibration in CALIBRATIONS),
+            [aware[s]["int8"]["mse"] for s in seeds],
         ]
         columns = [mean_and_deviation([100 * n for n in row], digits=1) for row in numbers]
         table.append(f"| {operator}{name} | {' | '.join(columns)} |")

@@ -24,8 +24,13 @@ NEEDS = {
     "tutorial.md": ("ai_edge_litert", "ziglang", "unicorn"),
 }
 # Pages whose examples run on one backend: in a process on TensorFlow in any case, or made of what
-# other pages run on all of them.
-ONCE = {"compression.md": "jax", "tutorial.md": "tensorflow"}
+# other pages and tests run on all of them. PyTorch compiles nothing, and is done in seconds.
+ONCE = {
+    "compression.md": "jax",
+    "search.md": "torch",
+    "transformers.md": "torch",
+    "tutorial.md": "tensorflow",
+}
 
 
 @pytest.fixture

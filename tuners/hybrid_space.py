@@ -252,18 +252,6 @@ class HybridSpace(StagedSpace):
         """
         return self._costs.of(architecture, budget)
 
-    def cheapest(self, budget: Budget) -> dict[str, Architecture]:
-        """The cheapest architectures.
-
-        Args:
-            budget: `keras_shiftadd.cost.Budget`.
-
-        Returns:
-            For each limit of the budget (`"energy_uj"`, `"instructions"`, `"flash"`, `"ram"`), the
-            architecture that needs the least of it.
-        """
-        return {limit: self._costs.cheapest(budget, limit) for limit in budget.limits}
-
     def build(self, architecture: Architecture) -> keras.Model:
         """Builds the network of an architecture from plain Keras layers and those of this package.
 

@@ -15,14 +15,24 @@ class SearchSpace(Moves):
     """Base of the spaces that `HybridTuner` and `HybridOracle` search."""
 
     operators: tuple[str, ...]
+    # What the parts of its networks cost: it finds the cheapest.
+    _costs: Any
 
     def cost(self, architecture: Architecture, budget: "Budget") -> "Cost":
         """What an architecture costs."""
         raise NotImplementedError
 
     def cheapest(self, budget: "Budget") -> dict[str, Architecture]:
-        """The architecture that needs the least, for each limit of a budget."""
-        raise NotImplementedError
+        """The cheapest architectures.
+
+        Args:
+            budget: `keras_shiftadd.cost.Budget`.
+
+        Returns:
+            For each limit of the budget (`"energy_uj"`, `"instructions"`, `"flash"`, `"ram"`), the
+            architecture that needs the least of it.
+        """
+        return {limit: self._costs.cheapest(budget, limit) for limit in budget.limits}
 
     def build(self, architecture: Architecture) -> keras.Model:
         """Builds the network of an architecture."""

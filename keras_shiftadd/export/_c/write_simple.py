@@ -20,6 +20,7 @@ from keras_shiftadd.export._integer.operators import (
     Pooling,
     Repeat,
     Requantization,
+    Simple,
     Softmax,
     Transpose,
 )
@@ -40,20 +41,6 @@ _STRUCT_BYTES = {
 _LARGEST_SIZE = 0xFFFF
 
 Fields = dict[str, int | str]
-Simple = (
-    Pooling
-    | Mean
-    | Add
-    | AddConstant
-    | Multiply
-    | MatMul
-    | Lookup
-    | Softmax
-    | Transpose
-    | Repeat
-    | Pad
-    | Concatenate
-)
 
 
 def write_simple(operator: Simple, sources: Sequence[Tensor], output: Tensor, name: str) -> Layer:

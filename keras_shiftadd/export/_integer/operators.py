@@ -299,9 +299,9 @@ class Repeat:
     output: int
 
 
-Operator = (
-    Convolution
-    | Pooling
+# Operators without weights that compute something.
+Simple = (
+    Pooling
     | Mean
     | Add
     | AddConstant
@@ -309,9 +309,9 @@ Operator = (
     | MatMul
     | Lookup
     | Softmax
-    | Reshape
     | Transpose
     | Repeat
     | Pad
     | Concatenate
 )
+Operator = Convolution | Reshape | Simple

@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import sys
+from collections.abc import Iterator
 
 # Tests compile much and compute little: on JAX half of their time goes into optimising. Before the
 # frameworks are imported, which read it.
@@ -21,6 +23,14 @@ import pytest
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     keras.utils.set_random_seed(1)
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures() -> Iterator[None]:
+    """Closes what a test has drawn."""
+    yield
+    if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+        pyplot.close("all")
 
 
 @pytest.fixture

@@ -200,18 +200,7 @@ class Supernet(SharedWeights):
         """Returns the arguments of this supernet."""
         return {
             **super().get_config(),
-            "space": keras.saving.serialize_keras_object(self.space),
             "weight_sharing": self.weight_sharing,
-            "sampling": self.sampling,
-            "random_networks": self.random_networks,
-            "distillation": self.distillation,
             "shared_gradient_scale": self.shared_gradient_scale,
             "bins": self.bins,
-            "seed": self.seed,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Supernet":
-        """Makes a supernet from `get_config`'s dictionary."""
-        space = keras.saving.deserialize_keras_object(config["space"])
-        return cls(**{**config, "space": space})

@@ -275,25 +275,6 @@ class TranslationSupernet(SharedWeights):
         assert self._selected is not None
         return cut_out(self, self._selected)
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments of this supernet."""
-        return {
-            **super().get_config(),
-            "space": keras.saving.serialize_keras_object(self.space),
-            "sampling": self.sampling,
-            "random_networks": self.random_networks,
-            "distillation": self.distillation,
-            "seed": self.seed,
-        }
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: Any = None
-    ) -> "TranslationSupernet":
-        """Makes a supernet from `get_config`'s dictionary."""
-        space = keras.saving.deserialize_keras_object(config["space"])
-        return cls(**{**config, "space": space})
-
 
 class _TargetMask(keras.layers.Layer):
     """Hands logits on with the Keras mask of their targets, which losses and metrics respect."""

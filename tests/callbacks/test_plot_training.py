@@ -9,16 +9,9 @@ matplotlib = pytest.importorskip("matplotlib", reason="plots need matplotlib")
 if keras.backend.backend() != "tensorflow":
     pytest.skip("does not depend on the backend: KERAS_BACKEND=tensorflow", allow_module_level=True)
 matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
 
 PLAIN = {"loss": [3.0, 2.0], "accuracy": [0.1, 0.4], "val_loss": [3.5, 2.5], "val_accuracy": [0, 1]}
 AUGMENTED = {"loss": [2.0, 1.0], "augmented_loss": [4.0, 3.0]}
-
-
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    pyplot.close("all")
 
 
 def lines(ax):

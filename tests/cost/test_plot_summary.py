@@ -14,12 +14,6 @@ matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    pyplot.close("all")
-
-
 @pytest.fixture(scope="module")
 def model():
     return keras.Sequential(

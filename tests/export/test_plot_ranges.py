@@ -15,12 +15,6 @@ from matplotlib import pyplot  # noqa: E402
 SAMPLES = np.random.default_rng(0).uniform(-1, 3, size=(16, 6, 6, 2)).astype("float32")
 
 
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    pyplot.close("all")
-
-
 @pytest.fixture(scope="module")
 def model():
     return keras.Sequential(

@@ -28,12 +28,6 @@ plot_history = axes_of(T.plot_history)
 plot_architecture = axes_of(T.plot_architecture)
 
 
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    pyplot.close("all")
-
-
 def records(*points):
     """Records from (energy, score), named by their position."""
     return [

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -36,6 +36,7 @@ class SharedWeights(keras.Model):
     sampling: str
     random_networks: int
     distillation: bool
+    seed: int | None
     seed_generator: keras.random.SeedGenerator
     _selected: Architecture | None
 
@@ -69,6 +70,23 @@ class SharedWeights(keras.Model):
             trainable=False,
             autocast=False,
         )
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of this supernet."""
+        return {
+            **super().get_config(),
+            "space": keras.saving.serialize_keras_object(self.space),
+            "sampling": self.sampling,
+            "random_networks": self.random_networks,
+            "distillation": self.distillation,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Makes a supernet from `get_config`'s dictionary."""
+        space = keras.saving.deserialize_keras_object(config["space"])
+        return cls(**{**config, "space": space})
 
     # Training.
 

@@ -37,15 +37,11 @@ class Target:
         name: What users call it.
         description: What it is, in words.
         core: How it is compiled for and emulated; None for the machine that this runs on.
-        dsp: Whether it has Arm's DSP instructions, such as USADA8 and SMLAD.
-        multiplier: Whether it multiplies in an instruction.
     """
 
     name: str
     description: str
     core: Core | None
-    dsp: bool = False
-    multiplier: bool = True
 
 
 def _arm(
@@ -83,18 +79,13 @@ def _riscv(extensions: str, missing: str, cpu: str) -> Core:
 _TARGETS = (
     Target("portable", "C99 for any processor; run on this machine", None),
     Target("x86", "this machine", None),
-    Target(
-        "cortex-m4", "Arm Cortex-M4 with DSP instructions", _arm("cortex-m4", "mps2-an386"), True
-    ),
-    Target(
-        "cortex-m7", "Arm Cortex-M7 with DSP instructions", _arm("cortex-m7", "mps2-an500"), True
-    ),
+    Target("cortex-m4", "Arm Cortex-M4 with DSP instructions", _arm("cortex-m4", "mps2-an386")),
+    Target("cortex-m7", "Arm Cortex-M7 with DSP instructions", _arm("cortex-m7", "mps2-an500")),
     Target(
         "cortex-m33",
         "Arm Cortex-M33 with DSP instructions",
         # Optional on this core; clang leaves it out where nothing is said.
         _arm("cortex-m33", "mps2-an505", 0x10000000, 0x38000000, extensions="+dsp"),
-        True,
     ),
     # The board has a Cortex-M3, which runs the code of a Cortex-M0, and more memory than boards
     # with a Cortex-M0.
@@ -107,7 +98,6 @@ _TARGETS = (
         "rv32i",
         "RISC-V without a multiplier",
         _riscv("i", "-m-a-f-d-c", "rv32,m=false,a=false,f=false,d=false,c=false"),
-        multiplier=False,
     ),
     Target(
         "rv32im",

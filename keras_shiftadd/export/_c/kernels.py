@@ -3,15 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import numpy as np
 
 from keras_shiftadd.export._c import packing, packing_depthwise, packing_dsp, packing_grouped
 from keras_shiftadd.export._integer.model import Tensor
 from keras_shiftadd.export._integer.operators import Convolution
-
-Feature = Literal["dsp"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +49,6 @@ class Kernel:
         refuses: Says why it does not take a convolution, or None if it does.
         pack: Makes its constants from a convolution and the tensor that it reads.
         scratch_bytes: How much scratch memory it needs.
-        feature: What the processor must have to run it fast; every kernel runs on all of them.
         pixels: How many output pixels it takes at a time, the last ones filled up.
         shared: Names of C files that it needs besides its own.
     """
@@ -63,7 +59,6 @@ class Kernel:
     refuses: Callable[[Convolution], str | None]
     pack: Callable[[Convolution, Tensor], Constants]
     scratch_bytes: Callable[[Convolution], int]
-    feature: Feature | None = None
     pixels: int = 1
     shared: tuple[str, ...] = ()
 
@@ -192,7 +187,6 @@ KERNELS: dict[str, Kernel] = {
             _no_groups,
             _pack_dsp,
             packing_dsp.scratch_bytes,
-            feature="dsp",
             pixels=2,
             shared=("gather.c",),
         ),
@@ -203,7 +197,6 @@ KERNELS: dict[str, Kernel] = {
             _no_groups,
             _pack_dsp,
             packing_dsp.scratch_bytes,
-            feature="dsp",
             pixels=2,
             shared=("gather.c",),
         ),
@@ -264,6 +257,5 @@ CMSIS_NN = Kernel(
     _cmsis_nn_refuses,
     _pack_raw,
     _cmsis_nn_scratch_bytes,
-    feature="dsp",
     pixels=2,
 )

@@ -13,8 +13,6 @@ from keras_shiftadd.export._model.compose import check_composed
 from keras_shiftadd.export._model.parts import HeadsMatMul, ReciprocalRoot
 from keras_shiftadd.layers._embeddings import PositionEmbedding
 
-SHIFT = (ours.ShiftConv1D, ours.ShiftConv2D, ours.ShiftDepthwiseConv2D, ours.ShiftDense)
-ADDER = (ours.AdderConv1D, ours.AdderConv2D, ours.AdderDepthwiseConv2D, ours.AdderDense)
 CONVOLUTION = (
     layers.Conv1D,
     layers.Conv2D,

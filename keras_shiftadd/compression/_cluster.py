@@ -22,7 +22,7 @@ def cluster(
     layers: Sequence[str] | None = None,
     cluster_centroids_init: str | PowerOfTwoClustering = "kmeans_plus_plus",
     preserve_sparsity: bool = False,
-    cluster_gradient_aggregation: str = "sum",
+    cluster_gradient_aggregation: str | None = None,
     optimizer: Any = None,
     loss: Any = None,
     metrics: Any = None,
@@ -47,7 +47,8 @@ def cluster(
         preserve_sparsity: Whether weights that are zero stay zero, as after `prune`; at least 3
             clusters then.
         cluster_gradient_aggregation: `"sum"` or `"avg"`: the gradient of a cluster from those of
-            its weights.
+            its weights. `None` is `"avg"` for layers that bring their gradients to a norm of their
+            own, as adder layers with a `gradient_scale` do, and `"sum"` for others.
         optimizer: As `compile` takes it; None for that of the compiled model, anew.
         loss: Likewise.
         metrics: Likewise.
@@ -92,9 +93,9 @@ def cluster(
             f"`cluster_centroids_init` must be one of {CENTROIDS}, or a PowerOfTwoClustering. "
             f"Received: {cluster_centroids_init!r}."
         )
-    if cluster_gradient_aggregation not in AGGREGATIONS:
+    if cluster_gradient_aggregation not in (None, *AGGREGATIONS):
         raise ValueError(
-            f"`cluster_gradient_aggregation` must be one of {AGGREGATIONS}. "
+            f"`cluster_gradient_aggregation` must be None or one of {AGGREGATIONS}. "
             f"Received: {cluster_gradient_aggregation!r}."
         )
     powers_of_two = isinstance(cluster_centroids_init, PowerOfTwoClustering)
@@ -103,7 +104,7 @@ def cluster(
         "number_of_clusters": number_of_clusters,
         "centroids": None if powers_of_two else str(cluster_centroids_init).upper(),
         "preserve_sparsity": bool(preserve_sparsity),
-        "gradient_aggregation": cluster_gradient_aggregation.upper(),
+        "gradient_aggregation": cluster_gradient_aggregation,
     }
     training = read_training(model, x, y, optimizer, loss, metrics, seed, kwargs)
     return run_job("cluster", model, options, training, verbose).model

@@ -26,8 +26,8 @@ SANITIZED = (
     "-fno-sanitize-recover=all",
     f"-I{SOURCES / 'kernels'}",
 )
-CASES = 100_000
-CUSTOM_CASES = 20_000
+CASES = 20_000
+CUSTOM_CASES = 5_000
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",

@@ -26,8 +26,14 @@ NEEDS = {
 # Pages whose examples run on one backend: in a process on TensorFlow in any case, or made of what
 # other pages and tests run on all of them. PyTorch compiles nothing, and is done in seconds.
 ONCE = {
-    "compression.md": "jax",
+    "augmentation.md": "torch",
+    "compression.md": "torch",
+    "layers.md": "torch",
+    "models.md": "torch",
+    "plots.md": "torch",
+    "quantization.md": "tensorflow",
     "search.md": "torch",
+    "training.md": "jax",
     "transformers.md": "torch",
     "tutorial.md": "tensorflow",
 }

@@ -51,21 +51,24 @@ def trained_model(rng):
     return model, x
 
 
-def test_a_saved_model_predicts_the_same_on_the_other_backends(tmp_path, rng):
+# Each backend saves for one and loads from another.
+NEXT = {"tensorflow": "jax", "jax": "torch", "torch": "tensorflow"}
+
+
+def test_a_saved_model_predicts_the_same_on_another_backend(tmp_path, rng):
+    backend = NEXT[keras.backend.backend()]
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is missing: pip install 'keras-shiftadd[{backend}]'")
     model, x = trained_model(rng)
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "x.npy", x)
     expected = model.predict(x, verbose=0)
-    others = {"tensorflow", "jax", "torch"} - {keras.backend.backend()}
-    for backend in sorted(others):
-        if importlib.util.find_spec(backend) is None:
-            pytest.skip(f"{backend} is missing: pip install 'keras-shiftadd[{backend}]'")
-        paths = [tmp_path / name for name in ("model.keras", "x.npy", f"{backend}.npy")]
-        subprocess.run(
-            [sys.executable, "-c", PREDICT, *map(str, paths)],
-            env={**os.environ, "KERAS_BACKEND": backend},
-            check=True,
-            timeout=300,
-        )
-        predicted = np.load(paths[-1])
-        assert np.abs(predicted - expected).max() / np.abs(expected).max() < 1e-5
+    paths = [tmp_path / name for name in ("model.keras", "x.npy", "predicted.npy")]
+    subprocess.run(
+        [sys.executable, "-c", PREDICT, *map(str, paths)],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        check=True,
+        timeout=300,
+    )
+    predicted = np.load(paths[-1])
+    assert np.abs(predicted - expected).max() / np.abs(expected).max() < 1e-5

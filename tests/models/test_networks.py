@@ -159,8 +159,14 @@ def test_networks_train_inside_wider_ones(name, operator, rng):
 
 
 @once
-@pytest.mark.parametrize("operator", OPERATORS)
-@pytest.mark.parametrize("name", ["DSCNN", "MobileNetV3Small", "ResNet8"])
+@pytest.mark.parametrize(
+    ("name", "operator"),
+    [
+        *(("DSCNN", operator) for operator in OPERATORS),
+        ("MobileNetV3Small", "shift"),
+        ("ResNet8", "adder"),
+    ],
+)
 def test_exported_networks_agree_with_keras(name, operator, tmp_path, rng):
     pytest.importorskip("ai_edge_litert", reason="pip install 'keras-shiftadd[export]'")
     model = small(name, operators=operator)

@@ -4,5 +4,5 @@ import keras
 import pytest
 
 once = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="does not depend on the backend: KERAS_BACKEND=jax"
+    keras.backend.backend() != "torch", reason="does not depend on the backend: KERAS_BACKEND=torch"
 )

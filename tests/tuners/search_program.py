@@ -18,6 +18,9 @@ import numpy as np
 
 import keras_shiftadd as ksa
 
+# TensorFlow and JAX compile each block of a supernet for seconds.
+DEPTHS = ((1,), (1, 2)) if keras.backend.backend() == "torch" else ((1,), (1,))
+
 
 def space():
     """Two stages; sub-networks differ in all kinds of choices."""
@@ -27,7 +30,7 @@ def space():
         stem_width=4,
         stem_stride=1,
         widths=((4, 6), (6, 8)),
-        depths=((1,), (1, 2)),
+        depths=DEPTHS,
         strides=(2, 2),
         kernel_sizes=(3,),
         expansions=(1, 2),

@@ -98,7 +98,7 @@ class TestDoublePrecision:
             yield
         tf.config.run_functions_eagerly(False)
 
-    @pytest.mark.parametrize("name", SPACES)
+    @pytest.mark.parametrize("name", ["inverted residual", "series of bottlenecks"])
     def test_cut_out_networks_are_equal(self, name):
         space = space_of(name)
         check_cut_out(supernet_of(space), inputs_of(space), DOUBLE, 2)

@@ -22,7 +22,7 @@ class Clustering:
         number_of_clusters: As `cluster_weights` takes it.
         centroids: Name of a `CentroidInitialization`, or None for powers of two.
         preserve_sparsity: As `cluster_weights` takes it.
-        gradient_aggregation: Name of a `GradientAggregation`.
+        gradient_aggregation: "sum", "avg", or None for what fits the gradients of a layer.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Clustering:
         number_of_clusters: int,
         centroids: str | None,
         preserve_sparsity: bool,
-        gradient_aggregation: str,
+        gradient_aggregation: str | None,
     ) -> None:
         self._model = model
         self._layers = set(layers)
@@ -44,9 +44,8 @@ class Clustering:
                 tfmot.clustering.keras.CentroidInitialization, centroids or "LINEAR"
             ),
             "preserve_sparsity": preserve_sparsity,
-            # An enumeration of strings that has no public name.
-            "cluster_gradient_aggregation": f"GradientAggregation.{gradient_aggregation}",
         }
+        self._aggregation = gradient_aggregation
         self.callbacks: list[Any] = []
 
     def make_twin(self) -> Twin:
@@ -62,7 +61,17 @@ class Clustering:
         if layer.operation.name not in self._layers:
             return layer
         layer.cluster_above = self._arguments["number_of_clusters"]
-        return tfmot.clustering.keras.cluster_weights(layer, **self._arguments)
+        aggregation = self._aggregation
+        if aggregation is None:
+            # The sum over hundreds of gradients of a fixed norm would be a step of that many.
+            is_normalized = getattr(layer.operation, "gradient_scale", None) is not None
+            aggregation = "avg" if is_normalized else "sum"
+        return tfmot.clustering.keras.cluster_weights(
+            layer,
+            # An enumeration of strings that has no public name.
+            cluster_gradient_aggregation=f"GradientAggregation.{aggregation.upper()}",
+            **self._arguments,
+        )
 
     def _set_powers_of_two(self, layer: TwinLayer, outer: Any) -> None:
         initializer = PowerOfTwoClustering()

@@ -15,9 +15,9 @@ CALIBRATIONS = ("minmax", "percentile", "mse")
 # Of a network of convolutions: shift layers take its weights.
 CONVERTED, BITS = ("3-bit shift", "3-bit shift, quantisation-aware"), 3
 # Chosen by the validation accuracy of the first seed on the keywords.
-RATE = {"clustered": 0.005, "quantisation-aware": 0.01, CONVERTED[1]: 0.01}
-# Gradients of adder layers have a norm of 1, whatever is left of the weights.
-PRUNING_RATE = {"conv": 0.05, "shift": 0.05, "adder": 0.2, "shift-adder": 0.1}
+AWARE_RATE = 0.01
+CLUSTERING_RATE = {"conv": 0.005, "shift": 0.001, "adder": 0.001, "shift-adder": 0.001}
+PRUNING_RATE = {"conv": 0.05, "shift": 0.05, "adder": 0.6, "shift-adder": 0.2}
 PRUNING_EPOCHS = 3  # times as many as the others
 SPARSITY, CLUSTERS = 0.75, 16
 
@@ -98,7 +98,9 @@ class Case:
 
         import keras_shiftadd as ksa
 
-        epochs, rate = self.options.fine_epochs, RATE.get(form, PRUNING_RATE[self.operator])
+        rates = {"pruned": PRUNING_RATE, "clustered": CLUSTERING_RATE}
+        rate = rates[form][self.operator] if form in rates else AWARE_RATE
+        epochs = self.options.fine_epochs
         x, y, epochs = self._samples(epochs * (PRUNING_EPOCHS if form == "pruned" else 1))
         steps = epochs * -(-len(x) // 64)
         schedule = keras.optimizers.schedules.CosineDecay(rate, steps)

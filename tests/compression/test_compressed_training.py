@@ -97,6 +97,26 @@ def test_clusters_are_few_and_keep_the_zeros(pruned, clustered):
             np.testing.assert_array_equal(kernel[before[name] == 0], 0)
 
 
+def test_clusters_of_an_adder_layer_move_as_its_weights_would(trained):
+    steps, rate = 6, 0.5
+    clustered = ksa.compression.cluster(
+        trained,
+        8,
+        X,
+        Y,
+        layers=["adder"],
+        optimizer=keras.optimizers.SGD(rate),
+        batch_size=16,
+        seed=0,
+        verbose=0,
+    )
+    before, after = (networks.kernels(model)["adder"] for model in (trained, clustered))
+    # Each step brings the gradients of the weights to this root mean square.
+    most = steps * rate * trained.get_layer("adder").gradient_scale
+    clustering = before.std() / 4
+    assert np.sqrt(np.mean((after - before) ** 2)) < most + clustering
+
+
 def test_only_the_layers_that_were_named_are_clustered(clustered):
     kernel = networks.kernels(clustered)["classifier"]
     assert len(np.unique(kernel)) > 8

@@ -18,8 +18,7 @@ from typing import Any
 import commands
 import machine
 import numpy as np
-from augmentation import OPERATORS
-from compression_forms import CALIBRATIONS, CONVERTED, FORMS, Case
+from compression_forms import CALIBRATIONS, CONVERTED, FORMS, OPERATORS, Case
 from search_statistics import mean_and_deviation
 
 
@@ -107,7 +106,7 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands.add_data_arguments(parser)
-    parser.add_argument("--operator", nargs="+", choices=OPERATORS, default=list(OPERATORS[:3]))
+    parser.add_argument("--operator", nargs="+", choices=OPERATORS, default=list(OPERATORS))
     parser.add_argument("--width", type=int, default=24, help="channels of the first layers")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument(

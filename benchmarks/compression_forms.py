@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from augmentation import network
 
+OPERATORS = ("conv", "shift", "adder")
 FORMS = ("float", "pruned", "clustered", "quantisation-aware")
 CALIBRATIONS = ("minmax", "percentile", "mse")
 # Of a network of convolutions: shift layers take its weights.
 CONVERTED, BITS = ("3-bit shift", "3-bit shift, quantisation-aware"), 3
 # Chosen by the validation accuracy of the first seed on the keywords.
 AWARE_RATE = 0.01
-CLUSTERING_RATE = {"conv": 0.005, "shift": 0.001, "adder": 0.001, "shift-adder": 0.001}
-PRUNING_RATE = {"conv": 0.05, "shift": 0.05, "adder": 0.6, "shift-adder": 0.2}
+CLUSTERING_RATE = {"conv": 0.005, "shift": 0.001, "adder": 0.001}
+PRUNING_RATE = {"conv": 0.05, "shift": 0.05, "adder": 0.6}
 PRUNING_EPOCHS = 3  # times as many as the others
 SPARSITY, CLUSTERS = 0.75, 16
 

@@ -11,6 +11,11 @@ os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
 
+# Workers share the processor: threads of theirs spend their time waiting for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for _threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(_threads, "1")
+
 # PyTorch is imported before TensorFlow: the other order has crashed on some builds.
 if importlib.util.find_spec("torch") is not None:
     import torch  # noqa: F401

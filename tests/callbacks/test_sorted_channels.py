@@ -117,7 +117,10 @@ def two_steps(operator, data, sort):
     return run(augmented, x)
 
 
-@pytest.mark.parametrize("operator", ["shift", "adder"])
+# JAX compiles each operation of the steps.
+@pytest.mark.parametrize(
+    "operator", ["shift"] if keras.backend.backend() == "jax" else ["shift", "adder"]
+)
 def test_momentum_goes_with_the_channels(operator, data):
     wanted = two_steps(operator, data, None)
     found = two_steps(operator, data, lambda optimizer: {"optimizer": optimizer})

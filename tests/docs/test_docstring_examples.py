@@ -10,6 +10,10 @@ import pytest
 
 import keras_shiftadd
 
+# Each name is tested on every backend elsewhere.
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="JAX compiles each example: KERAS_BACKEND=torch"
+)
 ROOMS = (keras_shiftadd.layers, keras_shiftadd.ops, keras_shiftadd.testing)
 # Their examples begin with a model of the reader's.
 NEEDS_A_MODEL = ("check_normalization",)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from augmented_networks import compiled, smallest, values
-from augmented_training import Within, augmentation, fit, trained
+from short_trainings import Within, augmentation, fit, trained
 
 
 def test_validation_is_that_of_the_tiny_network(data):

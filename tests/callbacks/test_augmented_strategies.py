@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 from augmented_networks import compiled, values
-from augmented_training import augmentation, fit
+from short_trainings import augmentation, fit
 
 import keras_shiftadd as ksa
 

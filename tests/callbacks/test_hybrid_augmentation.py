@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from augmented_networks import LOSS, compiled, gradients, values
-from augmented_training import Within, augmentation, fit, trained
+from short_trainings import Within, augmentation, fit, trained
 
 import keras_shiftadd as ksa
 

@@ -11,6 +11,7 @@ from keras_shiftadd.tuners import Supernet
 
 def supernet_of(space, **arguments):
     """A supernet whose trainable weights are all random, so that none can be mistaken."""
+    keras.utils.set_random_seed(1)
     supernet = Supernet(space, seed=1, **arguments)
     rng = np.random.default_rng(1)
     for variable in supernet.trainable_variables:

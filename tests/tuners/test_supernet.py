@@ -41,7 +41,9 @@ def _seed():
 @pytest.fixture(scope="module")
 def supernet():
     """One for all tests that do not mind what others have done with it."""
-    supernet = supernet_of(space_of("inverted residual"))
+    # On JAX a depthwise convolution is a sum of as many windows as the kernel has taps: what
+    # takes 5 instead of 25 of them is compiled in half of the time.
+    supernet = supernet_of(space_of("series" if BACKEND == "jax" else "inverted residual"))
     supernet.compile("sgd", LOSS)
     return supernet
 
@@ -145,7 +147,8 @@ def test_all_choices_are_served_without_a_retrace(monkeypatch, supernet):
 
 def test_training_lowers_the_loss_with_skipped_blocks_and_attention(supernet):
     y = np.arange(8) % 3
-    x = (inputs_of(supernet.space) + y.reshape(-1, 1, 1, 1)).astype("float32")
+    x = inputs_of(supernet.space)
+    x = (x + y.reshape(-1, *[1] * (x.ndim - 1))).astype("float32")
     before = supernet.get_weights()
     losses = supernet.fit(x, y, batch_size=4, epochs=12, verbose=0).history["loss"]
     supernet.set_weights(before)

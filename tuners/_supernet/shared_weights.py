@@ -243,6 +243,8 @@ class Calibrator(keras.Model):
     def __init__(self, supernet: SharedWeights) -> None:
         super().__init__(name="calibrator")
         self.supernet = supernet
+        # Keras on JAX would call it once without compiling, which takes much longer.
+        self.built = True
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         """Means and variances `(1, 2, channels of all normalisations)`, of each device."""

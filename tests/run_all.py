@@ -11,10 +11,15 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BACKENDS = ("tensorflow", "jax", "torch")
+JAX_CACHE = {
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
+}
 LINT = (
     ("ruff check", ["-m", "ruff", "check", "."]),
     ("ruff format", ["-m", "ruff", "format", "--check", "."]),
@@ -22,16 +27,13 @@ LINT = (
 )
 
 
-def run(name: str, arguments: list[str], backend: str | None = None) -> tuple[bool, str]:
+def run(name: str, arguments: list[str], **variables: str) -> tuple[bool, str]:
     """Runs a Python module, passing its output through; returns success and a summary line."""
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    if backend is not None:
-        environment["KERAS_BACKEND"] = backend
     start = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env=environment,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -61,7 +63,10 @@ def main() -> int:
     pytest = ["-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *pytest_arguments]
     for backend in options.backend or BACKENDS:
         print(f"\n=== {backend} ===", flush=True)
-        results.append(run(backend, pytest, backend))
+        # What one worker has compiled with JAX the other reads.
+        with tempfile.TemporaryDirectory() as compiled:
+            cache = {"JAX_COMPILATION_CACHE_DIR": compiled, **JAX_CACHE}
+            results.append(run(backend, pytest, KERAS_BACKEND=backend, **cache))
     print("\n=== summary ===")
     for _, line in results:
         print(line)

@@ -8,9 +8,10 @@
 
 All networks are trained with one recipe for as many epochs. The hybrid is what `HybridTuner` finds
 in a `TranslationSpace` within a share of the energy of the dense network; it is then trained anew
-as the others are, and so are dense networks with fewer channels, as small as that share. Energies
-are those of one pair of `--length` tokens each, int8, fair accounting. What the JSON file holds is
-not measured again: a run that was stopped goes on, also in the middle of a search. Plain or .gz.
+as the others are, and so are networks of one operator with fewer channels, which take as much or
+a little less. Energies are those of one pair of `--length` tokens each, int8, fair accounting. What
+the JSON file holds is not measured again: a run that was stopped goes on, also in the middle of a
+search. Files are plain or .gz.
 """
 
 import argparse
@@ -34,7 +35,9 @@ NETWORKS: dict[str, dict[str, str]] = {
     "laplacian": {"similarity": "laplacian"},
     "laplacian shift": {"similarity": "laplacian", "projection": "shift", "feed_forward": "shift"},
 }
-SEARCHED, SMALL = "hybrid", "small dense"
+# With as many channels as the energy of the searched network allows.
+SMALL = {f"small {name}": NETWORKS[name] for name in ("dense", "shift", "adder")}
+SEARCHED = "hybrid"
 
 
 class Task:
@@ -76,7 +79,7 @@ class Task:
         before = np.pad(target[:, :-1], ((0, 0), (1, 0)), constant_values=data.START)
         return (source, before), target
 
-    def dense(self, width: int, **arguments: Any) -> Any:
+    def network(self, width: int, **arguments: Any) -> Any:
         """A transformer with one operator throughout."""
         import keras_shiftadd as ksa
 
@@ -85,7 +88,7 @@ class Task:
             self.subwords.size,
             embedding_dim=width,
             hidden_units=4 * width,
-            num_heads=max(1, width // options.key_dim),
+            num_heads=self.heads(width),
             encoder_operators=("attention",) * options.layers,
             decoder_operators=("attention",) * options.layers,
             dropout=options.dropout,
@@ -93,6 +96,10 @@ class Task:
             normalization_momentum=0.9,
             **arguments,
         )
+
+    def heads(self, width: int) -> int:
+        """How many heads share so many channels."""
+        return max(1, width // self.options.key_dim)
 
     def energy(self, model: Any) -> float:
         """Energy of a pair in microjoules."""
@@ -120,11 +127,13 @@ class Task:
             target_length=options.length,
         )
 
-    def small_width(self, most: float) -> int:
-        """Channels of the largest dense network within an energy."""
-        step = self.options.key_dim
+    def small_width(self, most: float, arguments: dict[str, str]) -> int:
+        """Channels of the largest network with one operator within an energy."""
+        step = max(1, self.options.key_dim // 4)
         widths = range(step, self.options.width + 1, step)
-        return max(w for w in widths if w == step or self.energy(self.dense(w)) <= most)
+        whole = [w for w in widths if w % self.heads(w) == 0]
+        energies = {w: self.energy(self.network(w, **arguments)) for w in whole}
+        return max(w for w, energy in energies.items() if w == step or energy <= most)
 
     def train_and_score(self, model: Any, seed: int) -> dict[str, float]:
         """Trains a network and translates the test."""
@@ -190,16 +199,18 @@ def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
         machine.write(options.json, figures)
         print(f"{name}, seed {seed}: {result}", file=sys.stderr, flush=True)
 
-    dense_energy = task.energy(task.dense(options.width))
+    dense_energy = task.energy(task.network(options.width))
     for seed in options.seeds:
         for name in options.networks:
             if name in NETWORKS:
-                run(name, seed, lambda name=name: task.dense(options.width, **NETWORKS[name]))
-            elif name == SMALL:
-                width = figures.setdefault(
-                    "small_width", task.small_width(options.share * dense_energy)
-                )
-                run(name, seed, lambda width=width: task.dense(width))
+                run(name, seed, lambda name=name: task.network(options.width, **NETWORKS[name]))
+            elif name in SMALL:
+                widths = figures.setdefault("small_widths", {})
+                if name not in widths:
+                    most = options.share * dense_energy
+                    widths[name] = task.small_width(most, SMALL[name])
+                width = widths[name]
+                run(name, seed, lambda n=name, width=width: task.network(width, **SMALL[n]))
             else:
                 if "search" not in figures:
                     figures["search"] = task.search(dense_energy)
@@ -245,7 +256,7 @@ def parse() -> argparse.Namespace:
     )
     for name in ("source", "target", "val-source", "val-target", "test-source", "test-target"):
         parser.add_argument(f"--{name}", type=pathlib.Path)
-    every = [*NETWORKS, SMALL, SEARCHED]
+    every = [*NETWORKS, *SMALL, SEARCHED]
     parser.add_argument("--networks", nargs="+", choices=every, default=every)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--vocabulary", type=int, default=4000, help="subwords")

@@ -161,10 +161,12 @@ def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
             options.epochs = epochs_in(options.budget, options)
         else:
             options.epochs = _GPU_EPOCHS if has_gpu() else _CPU_EPOCHS
-    names = ("set", "network", "alpha", "epochs", "widths", "loss_weight", "limit", "operators")
-    setting = {name: getattr(options, name) for name in names}
-    setting["architecture"] = options.architecture and options.architecture.read_text()
-    commands.keep_setting(options, figures, setting)
+    names = ("set", "network", "alpha", "epochs", "widths", "loss_weight", "limit")
+    commands.keep_setting(options, figures, {name: getattr(options, name) for name in names})
+    if "hybrid" in options.operator:
+        architecture = options.architecture and options.architecture.read_text()
+        hybrid = {"operators": options.operators, "architecture": architecture}
+        commands.keep_setting(options, figures.setdefault("hybrid", {}), hybrid)
     runs = figures.setdefault("runs", {})
     for seed in options.seeds:
         data = accuracy_networks.load(options, seed)

@@ -1,4 +1,4 @@
-"""Modules that tests import by their bare names, from one process."""
+"""Helpers of tests, which are imported by their bare names in one process."""
 
 import pathlib
 from collections import Counter
@@ -6,7 +6,7 @@ from collections import Counter
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def test_no_two_modules_that_tests_import_have_one_name():
+def test_no_helper_of_tests_has_the_name_of_another_helper_or_script():
     helpers = [
         file.stem
         for file in (ROOT / "tests").rglob("*.py")

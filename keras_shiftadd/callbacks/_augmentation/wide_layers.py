@@ -207,24 +207,24 @@ class WideNormalization:
         rank = len(inputs.shape)
         axis = self.layer.axis % rank
         tensor = ops.cast(inputs, "float32")
-        mean, variance = ops.moments(
-            tensor, axes=[i for i in range(rank) if i != axis], keepdims=True
-        )
+        mean, variance = ops.moments(tensor, axes=[i for i in range(rank) if i != axis])
         own = [v for v in (self.layer.gamma, self.layer.beta) if v is not None]
-        shape = [1] * rank
-        shape[axis] = -1
         weights = [
-            wide_tensors.channel_vector(v, extra, self.layout, widths, self._widest, shape)
+            ops.cast(
+                wide_tensors.channel_vector(v, extra, self.layout, widths, self._widest, [-1]),
+                "float32",
+            )
             for v, extra in zip(own, self.variables or [None] * len(own), strict=True)
         ]
-        # One factor and one term a channel: two passes over the tensor instead of four.
-        factor = ops.rsqrt(variance + self.layer.epsilon)
-        if self.layer.scale:
-            factor = factor * ops.cast(weights[0], "float32")
-        term = -mean * factor
-        if self.layer.center:
-            term = term + ops.cast(weights[-1], "float32")
-        outputs = tensor * factor + term
+        outputs = ops.batch_normalization(
+            tensor,
+            mean,
+            variance,
+            axis,
+            offset=weights[-1] if self.layer.center else None,
+            scale=weights[0] if self.layer.scale else None,
+            epsilon=self.layer.epsilon,
+        )
         return ops.cast(outputs, self.layer.compute_dtype)
 
 

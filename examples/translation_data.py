@@ -102,9 +102,9 @@ class Subwords:
         return [self._processor.id_to_piece(int(token)) for token in tokens]
 
 
-def padded(sequences: Sequence[Sequence[int]], multiple: int = 8) -> Any:
+def padded(sequences: Sequence[Sequence[int]], multiple: int = 8, shortest: int = 0) -> Any:
     """Pads to the longest, rounded up so that few shapes have to be compiled."""
-    length = max(map(len, sequences))
+    length = max(shortest, *map(len, sequences))
     length += -length % multiple
     return np.array([[*s, *[PAD] * (length - len(s))] for s in sequences], "int32")
 
@@ -116,13 +116,18 @@ class Batches(keras.utils.PyDataset):
         pairs: Subwords of source and target.
         batch_size: Sentences a batch.
         seed: Seed of the order.
+        multiple: What lengths are rounded up to.
     """
 
     def __init__(
-        self, pairs: Sequence[tuple[list[int], list[int]]], batch_size: int, seed: int
+        self,
+        pairs: Sequence[tuple[list[int], list[int]]],
+        batch_size: int,
+        seed: int,
+        multiple: int = 8,
     ) -> None:
         super().__init__()
-        self.pairs, self.batch_size = pairs, batch_size
+        self.pairs, self.batch_size, self.multiple = pairs, batch_size, multiple
         self._rng = np.random.default_rng(seed)
         self.on_epoch_end()
 
@@ -131,18 +136,22 @@ class Batches(keras.utils.PyDataset):
         # Sentences of one length stay in a random order, and so do batches.
         lengths = [max(map(len, pair)) + self._rng.random() for pair in self.pairs]
         order = np.argsort(lengths)
-        count = -(-len(order) // self.batch_size)
-        self._batches = [
-            order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(count)
-        ]
-        self._rng.shuffle(self._batches)
+        size = self.batch_size
+        batches = [order[i : i + size] for i in range(0, len(order), size)]
+        # Keras takes a length for fixed that the first two batches have in common: the longest and
+        # the shortest have it in common only where all have.
+        first, between = [batches[-1], *batches[:-1][:1]], batches[1:-1]
+        self._rng.shuffle(between)
+        self._batches = first + between
 
     def __len__(self) -> int:
         return len(self._batches)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         chosen = [self.pairs[i] for i in self._batches[index]]
-        source = padded([pair[0] for pair in chosen])
-        target = padded([pair[1] for pair in chosen])
+        longest = max(len(side) for pair in chosen for side in pair)
+        source, target = (
+            padded(sides, self.multiple, longest) for sides in zip(*chosen, strict=True)
+        )
         before = np.pad(target[:, :-1], ((0, 0), (1, 0)), constant_values=START)
         return (source, before), target

@@ -145,7 +145,7 @@ def test_translation_renders_bleu_beside_that_of_the_dense_network(tmp_path):
     file = tmp_path / "translation.json"
     search = {"architecture": {"embedding_dim": 96}, "trials": 5, "seconds": 1.0}
     file.write_text(json.dumps({"machine": {}, "runs": runs, "search": search}))
-    table = run(FOLDER / "translation.py", "--render", file)
+    table = run(FOLDER / "translation_bleu.py", "--render", file)
     assert "| dense | 2 | 31.0 ± 1.4 | - | 8.00 | 1.00 | 10 |" in table
     assert "| shift | 1 | 29.0 | -1.0 | 6.00 | 0.75 | 10 |" in table
     assert "| hybrid | 2 | 30.5 ± 1.4 | -0.5 | 4.00 | 0.50 | 10 |" in table

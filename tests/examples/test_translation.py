@@ -49,6 +49,16 @@ def test_batches_hold_each_pair_once_and_targets_shifted_by_one(subwords):
 
 
 @ONCE
+@pytest.mark.parametrize("seed", range(3))
+def test_the_first_two_batches_differ_in_length_where_any_do(seed):
+    # Otherwise Keras takes their length for that of all batches, and fails at the first other one.
+    pairs = [([5] * n, [6] * 3) for n in [3] * 30 + [9] * 30 + [17] * 2]
+    batches = data.Batches(pairs, 2, seed)
+    lengths = [{array.shape[1] for array in (*x, y)} for x, y in (batches[0], batches[1])]
+    assert lengths == [{24}, {8}]
+
+
+@ONCE
 def test_files_are_read_plain_and_compressed(tmp_path):
     (tmp_path / "a.en").write_text("one\ntwo\n", "utf-8")
     with gzip.open(tmp_path / "a.de.gz", "wt", encoding="utf-8") as file:

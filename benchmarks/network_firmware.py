@@ -1,7 +1,7 @@
 """Whole networks as C on emulated processors: equal bits, executed instructions, flash and RAM.
 
-    python benchmarks/firmware.py                                   # small networks, 100 inputs
-    python benchmarks/firmware.py --networks resnet8 --samples 3 --engines unicorn qemu
+    python benchmarks/network_firmware.py                       # small networks, 100 inputs
+    python benchmarks/network_firmware.py --networks resnet8 --samples 3 --engines unicorn qemu
 
 Each network is quantised, run by the NumPy reference, by its C on this machine, and by its C in the
 emulators; all outputs must have the same bits. Rounded as TFLite does, it is also written as a

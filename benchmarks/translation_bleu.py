@@ -1,10 +1,10 @@
 """BLEU against energy of small transformers: dense, shift, adder, Laplacian, and a searched hybrid.
 
-    python benchmarks/translation.py --source train.en --target train.de \\
+    python benchmarks/translation_bleu.py --source train.en --target train.de \\
         --val-source val.en --val-target val.de --test-source test.en --test-target test.de \\
         --json translation.json
-    python benchmarks/translation.py --quick       # made-up sentences: only checks that it runs
-    python benchmarks/translation.py --render translation.json
+    python benchmarks/translation_bleu.py --quick    # made-up sentences: only checks that it runs
+    python benchmarks/translation_bleu.py --render translation.json
 
 All networks are trained with one recipe for as many epochs. The hybrid is what `HybridTuner` finds
 in a `TranslationSpace` within a share of the energy of the dense network; it is then trained anew
@@ -145,7 +145,7 @@ class Task:
         options = argparse.Namespace(**{**vars(self.options), "beams": 4, "length_penalty": 0.6})
         keras.utils.set_random_seed(seed)
         start = time.perf_counter()
-        batches = data.Batches(self.encoded["training"], options.batch_size, seed)
+        batches = data.Batches(self.encoded["training"], options.batch_size, seed, multiple=4)
         example.train(model, batches, options)
         seconds = time.perf_counter() - start
         found = example.translate(model, self.subwords, [a for a, _ in self.test], options)
@@ -259,13 +259,13 @@ def parse() -> argparse.Namespace:
     every = [*NETWORKS, *SMALL, SEARCHED]
     parser.add_argument("--networks", nargs="+", choices=every, default=every)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
-    parser.add_argument("--vocabulary", type=int, default=4000, help="subwords")
+    parser.add_argument("--vocabulary", type=int, default=2000, help="subwords")
     parser.add_argument("--width", type=int, default=128, help="channels of the dense network")
     parser.add_argument("--key-dim", type=int, default=32, help="size of a head")
     parser.add_argument("--layers", type=int, default=2, help="blocks of each side")
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--search-epochs", type=int, default=5, help="of the supernet")
-    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--search-epochs", type=int, default=3, help="of the supernet")
+    parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--share", type=float, default=0.5, help="of the energy, for the search")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--rate", type=float, default=2e-3)

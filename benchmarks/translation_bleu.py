@@ -268,7 +268,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--share", type=float, default=0.5, help="of the energy, for the search")
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--rate", type=float, default=5e-3)
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--longest", type=int, default=32, help="subwords of a training sentence")
     parser.add_argument("--length", type=int, default=16, help="tokens that energies are for")

@@ -1,14 +1,12 @@
 """A chief and workers as processes, some of which are killed."""
 
-import os
 import pathlib
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
+from forked_programs import ForkedProgram
 from run_once import once
 from score_tuner import make_tuner, runs
 
@@ -28,14 +26,14 @@ def start(tmp_path):
 
     def start_process(name, *arguments):
         environment = {
-            **os.environ,
             "KERASTUNER_TUNER_ID": name,
             "KERASTUNER_ORACLE_IP": "127.0.0.1",
             "KERASTUNER_ORACLE_PORT": str(port),
             "no_grpc_proxy": "127.0.0.1",
         }
-        command = [sys.executable, PROGRAM, tmp_path, "--trials", str(TRIALS), "--seconds", "0.1"]
-        started.append(subprocess.Popen([*command, *map(str, arguments)], env=environment))
+        command = [tmp_path, "--trials", TRIALS, "--seconds", 0.1, *arguments]
+        printed = tmp_path / f"{len(started)}.txt"
+        started.append(ForkedProgram(PROGRAM, command, printed, **environment))
         return started[-1]
 
     yield start_process

@@ -4,10 +4,9 @@ import json
 import os
 import pathlib
 import signal
-import subprocess
-import sys
 
 import pytest
+from forked_programs import ForkedProgram
 from priced_space import tiny_space
 from run_once import once
 from score_tuner import make_tuner, outcome, runs
@@ -79,10 +78,12 @@ def test_killed_again_and_again(tmp_path, monkeypatch, uninterrupted):
 
 @pytest.mark.parametrize("run", [1, 7])
 def test_process_killed_during_a_trial(tmp_path, uninterrupted, run):
-    command = [sys.executable, PROGRAM, tmp_path, "--trials", str(TRIALS)]
-    killed = subprocess.run([*command, "--kill-in-run", str(run)], timeout=120, check=False)
-    assert killed.returncode == -signal.SIGKILL
-    subprocess.run(command, timeout=120, check=True)
+    def status(*arguments):
+        arguments = [tmp_path, "--trials", TRIALS, *arguments]
+        return ForkedProgram(PROGRAM, arguments, tmp_path / "printed.txt").wait()
+
+    assert status("--kill-in-run", run) == -signal.SIGKILL
+    assert status() == 0
     begun = [trial_id for _, trial_id in runs(tmp_path)]
     assert sorted(begun) == sorted([*map(str, range(TRIALS)), str(run - 1)])
     assert search(tmp_path) == uninterrupted

@@ -1,13 +1,11 @@
 """A search that is killed in the training of its supernet or in its trials."""
 
 import json
-import os
 import pathlib
-import subprocess
-import sys
 
 import keras
 import pytest
+from forked_programs import ForkedProgram
 
 PROGRAM = pathlib.Path(__file__).with_name("search_program.py")
 
@@ -18,15 +16,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def run(folder, *arguments, **variables):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
-    return subprocess.run(
-        [sys.executable, str(PROGRAM), str(folder), *map(str, arguments)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+def run(folder, *arguments):
+    program = ForkedProgram(PROGRAM, [folder, *arguments], folder / "printed.txt")
+    return program.wait(), program.printed
 
 
 def outcome(folder):
@@ -36,27 +28,27 @@ def outcome(folder):
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted")
-    process = run(folder)
-    assert process.returncode == 0, process.stderr
+    status, printed = run(folder)
+    assert status == 0, printed
     return outcome(folder)
 
 
 def test_killed_in_training_ends_as_if_it_had_not_been(uninterrupted, tmp_path):
-    assert run(tmp_path, "--kill-after-epoch", 2).returncode == -9
-    process = run(tmp_path)
-    assert process.returncode == 0, process.stderr
+    assert run(tmp_path, "--kill-after-epoch", 2)[0] == -9
+    status, printed = run(tmp_path)
+    assert status == 0, printed
     assert outcome(tmp_path) == uninterrupted
 
 
 def test_killed_in_training_trains_no_epoch_twice(tmp_path):
-    assert run(tmp_path, "--kill-after-epoch", 2, "--trials", 1).returncode == -9
-    process = run(tmp_path, "--trials", 1)
-    assert process.returncode == 0, process.stderr
+    assert run(tmp_path, "--kill-after-epoch", 2, "--trials", 1)[0] == -9
+    status, printed = run(tmp_path, "--trials", 1)
+    assert status == 0, printed
     assert (tmp_path / "epochs.txt").read_text().split() == ["0", "1", "2", "3"]
 
 
 def test_killed_in_a_trial_ends_as_if_it_had_not_been(uninterrupted, tmp_path):
-    assert run(tmp_path, "--kill-in-trial", 6).returncode == -9
-    process = run(tmp_path)
-    assert process.returncode == 0, process.stderr
+    assert run(tmp_path, "--kill-in-trial", 6)[0] == -9
+    status, printed = run(tmp_path)
+    assert status == 0, printed
     assert outcome(tmp_path) == uninterrupted

@@ -142,20 +142,21 @@ class SharedWeights(keras.Model):
         if len(y_pred.shape) == self.logits_rank:
             y_pred = self._with_mask(x, y_pred)
             return super().compute_loss(x, y, y_pred, sample_weight, training)
-        count = y_pred.shape[0]
-        first = self._with_mask(x, y_pred[0])
+        # Not one by one with an index: on TensorFlow the gradient of each were as large as all.
+        logits = ops.unstack(y_pred, y_pred.shape[0])
+        first = self._with_mask(x, logits[0])
         total = super().compute_loss(x, y, first, sample_weight, training)
         if not self.distillation:
-            for i in range(1, count):
-                other = self._with_mask(x, y_pred[i])
+            for other in logits[1:]:
+                other = self._with_mask(x, other)
                 total = total + super().compute_loss(x, y, other, sample_weight, training)
             return total
         weights = self._distillation_weights(x, sample_weight)
-        teacher = ops.stop_gradient(ops.softmax(ops.cast(y_pred[0], "float32")))
-        for i in range(1, count):
+        teacher = ops.stop_gradient(ops.softmax(ops.cast(logits[0], "float32")))
+        for other in logits[1:]:
             total = total + _mean(
                 keras.losses.categorical_crossentropy(
-                    teacher, ops.cast(y_pred[i], "float32"), from_logits=True
+                    teacher, ops.cast(other, "float32"), from_logits=True
                 ),
                 weights,
             )

@@ -99,11 +99,7 @@ class SharedConvolution(Weights):
             rounded = shiftadd_ops.round_to_power_of_two(kernel, self.weight_bits)
             kernel = ops.where(self._is(kind, "conv"), kernel, rounded)
         kernel = ops.cast(ops.take(kernel, group, axis=1), x.dtype)
-        padded, tokens = self._padded(x), ops.shape(x)[1]
-        total = padded[:, :tokens] * kernel[0]
-        for tap in range(1, self.kernel_size):
-            total = total + padded[:, tap : tap + tokens] * kernel[tap]
-        return total
+        return functions.depthwise(self._padded(x), kernel)
 
     def _add(self, x: Any, group: Any) -> Any:
         kernel = functions.plain(self.adder_kernel)

@@ -8,6 +8,7 @@ from typing import Any
 from keras import ops
 
 from keras_shiftadd import ops as shiftadd_ops
+from keras_shiftadd.tuners._supernet.functions import is_jax
 
 LAYER_NORM_EPSILON = 1e-5
 _BLOCKED = -1e9
@@ -63,6 +64,20 @@ def batch_norm(
     return (x - mean) * gain + ops.cast(plain(beta), x.dtype), statistics
 
 
+def depthwise(x: Any, kernel: Any) -> Any:
+    """A depthwise convolution along the tokens, not padded; kernel `(taps, channels)`."""
+    if not is_jax():
+        return ops.depthwise_conv(
+            x, kernel[:, :, None], padding="valid", data_format="channels_last"
+        )
+    taps = kernel.shape[0]
+    tokens = ops.shape(x)[1] - taps + 1
+    total = x[:, :tokens] * kernel[0]
+    for tap in range(1, taps):
+        total = total + x[:, tap : tap + tokens] * kernel[tap]
+    return total
+
+
 def scores_mask(key_mask: Any, causal: bool, dtype: Any) -> Any:
     """What is added to scores `(batch, heads, targets, sources)`: much below 0 where hidden."""
     seen = ops.cast(key_mask, "bool")[:, None, None, :]
@@ -94,12 +109,14 @@ def second_half(x: Any, sizes: tuple[int, ...], choice: Any) -> Any:
         sizes: The choices of the size of the prefix.
         choice: Number of the choice.
     """
-    return _chosen([x[..., size // 2 : size] for size in sizes], [0] * len(sizes), x, choice)
+    parts = [ops.split(x, [size // 2, size], axis=-1)[1] for size in sizes]
+    return _chosen(parts, [0] * len(sizes), x, choice)
 
 
 def behind_first_half(x: Any, sizes: tuple[int, ...], choice: Any) -> Any:
     """The inverse: what is at the front, put behind the first half of the channels in use."""
-    return _chosen([x[..., : size // 2] for size in sizes], [s // 2 for s in sizes], x, choice)
+    parts = [ops.split(x, [size // 2], axis=-1)[0] for size in sizes]
+    return _chosen(parts, [size // 2 for size in sizes], x, choice)
 
 
 def _chosen(parts: list[Any], starts: list[int], x: Any, choice: Any) -> Any:

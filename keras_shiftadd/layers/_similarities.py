@@ -8,6 +8,11 @@ from keras import ops
 
 from keras_shiftadd.layers._binary_hash import BinaryHash, unit_length
 from keras_shiftadd.ops import adder_matmul, linear_angular_attention
+from keras_shiftadd.ops._depthwise import (
+    depthwise_along_tokens,
+    prefers_windows,
+    sum_of_windows,
+)
 
 SIMILARITIES = ("dot", "laplacian", "binary_linear")
 
@@ -99,12 +104,14 @@ class BinaryLinearAttention(keras.layers.Layer):
         before = size - 1 if causal else (size - 1) // 2
         none = [(0, 0)] * (len(values.shape) - 2)
         padded = ops.pad(values, [*none, (before, size - 1 - before), (0, 0)])
-        tokens = ops.shape(values)[-2]
-        kernel = ops.cast(self.kernel, values.dtype)[:, :, None, None]
-        total = padded[..., :tokens, :] * kernel[0]
-        for tap in range(1, size):
-            total = total + padded[..., tap : tap + tokens, :] * kernel[tap]
-        return total
+        kernel = ops.cast(self.kernel, values.dtype)
+        if prefers_windows():
+            return sum_of_windows(padded, kernel[:, :, None, None])
+        *leading, heads, tokens, width = ops.shape(values)
+        rows = ops.swapaxes(padded, -3, -2)
+        rows = ops.reshape(rows, (-1, tokens + size - 1, heads * width))
+        mixed = depthwise_along_tokens(rows, ops.repeat(kernel, width, axis=1))
+        return ops.swapaxes(ops.reshape(mixed, (*leading, tokens, heads, width)), -3, -2)
 
     def _scores(self, codes: Any, own: Any, mask: Any, causal: bool) -> Any:
         scores = ops.matmul(codes, ops.swapaxes(own, -1, -2)) * (1 / math.pi)

@@ -75,7 +75,7 @@ def pointwise(x: Any, kernel: Any) -> Any:
 def depthwise(x: Any, kernel: Any, stride: int) -> Any:
     """A depthwise convolution, padding "same"; kernel `(rows, columns, channels, 1)`."""
     kernel = ops.cast(kernel, x.dtype)
-    if not is_jax():
+    if not _is_jax():
         return ops.depthwise_conv(
             x, kernel, strides=stride, padding="same", data_format="channels_last"
         )
@@ -89,7 +89,7 @@ def depthwise(x: Any, kernel: Any, stride: int) -> Any:
 def convolve(x: Any, kernel: Any, stride: int) -> Any:
     """A convolution, padding "same"; kernel `(rows, columns, inputs, filters)`."""
     kernel = ops.cast(kernel, x.dtype)
-    if not is_jax():
+    if not _is_jax():
         # Keras on TensorFlow wants equal strides; of one column every second one is that column.
         return ops.conv(x, kernel, strides=stride, padding="same", data_format="channels_last")
     patches = ops.concatenate([w for _, w in _windows(x, kernel.shape[:2], stride)], axis=-1)
@@ -114,11 +114,9 @@ def map_rows(function: Callable[..., Any], rows: Any, shared: Any) -> Any:
     return ops.stack([run(rows[i], shared) for i in range(rows.shape[0])])
 
 
-def is_jax() -> bool:
-    """Whether convolutions are to be written as sums of windows or matrix products."""
+def _is_jax() -> bool:
     # Inside lax.switch, JAX's convolutions on CPU miss the fast path and take 10 to 20 times as
-    # long; sums of windows and matrix products do not. On TensorFlow the gradients of windows
-    # take as many times as long as those of a convolution.
+    # long; sums of windows and matrix products do not.
     return keras.backend.backend() == "jax"
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from keras import ops
 
 from keras_shiftadd import ops as shiftadd_ops
-from keras_shiftadd.tuners._supernet.functions import is_jax
 
 LAYER_NORM_EPSILON = 1e-5
 _BLOCKED = -1e9
@@ -62,20 +61,6 @@ def batch_norm(
     mean, variance = ops.cast(statistics[0], x.dtype), ops.cast(statistics[1], x.dtype)
     gain = ops.cast(plain(gamma), x.dtype) * ops.rsqrt(variance + epsilon)
     return (x - mean) * gain + ops.cast(plain(beta), x.dtype), statistics
-
-
-def depthwise(x: Any, kernel: Any) -> Any:
-    """A depthwise convolution along the tokens, not padded; kernel `(taps, channels)`."""
-    if not is_jax():
-        return ops.depthwise_conv(
-            x, kernel[:, :, None], padding="valid", data_format="channels_last"
-        )
-    taps = kernel.shape[0]
-    tokens = ops.shape(x)[1] - taps + 1
-    total = x[:, :tokens] * kernel[0]
-    for tap in range(1, taps):
-        total = total + x[:, tap : tap + tokens] * kernel[tap]
-    return total
 
 
 def scores_mask(key_mask: Any, causal: bool, dtype: Any) -> Any:

@@ -8,6 +8,7 @@ from keras import ops
 from keras_shiftadd.layers import _arguments
 from keras_shiftadd.layers._operator_layer import OperatorLayer
 from keras_shiftadd.ops import adder_depthwise_conv
+from keras_shiftadd.ops._depthwise import depthwise_conv
 
 
 class DepthwiseConvBase(OperatorLayer):
@@ -75,7 +76,7 @@ class DepthwiseConvBase(OperatorLayer):
         return self._finish(self._operate(inputs), self.channel_axis)
 
     def _convolve(self, inputs: Any, kernel: Any) -> Any:
-        return ops.depthwise_conv(
+        return depthwise_conv(
             inputs,
             ops.cast(kernel, inputs.dtype),
             strides=self.strides,

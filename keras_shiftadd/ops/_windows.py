@@ -152,6 +152,42 @@ class Windows:
         return index, inside if divisible is None else ops.logical_and(inside, divisible)
 
 
+def read_windows(x: Any, windows: Windows) -> list[Any]:
+    """Returns what each tap reads at all positions of the output, 0 where that is padding.
+
+    Args:
+        x: Tensor `(batch, *sizes, channels)` of known sizes.
+        windows: The windows over it.
+
+    Returns:
+        A tensor `(batch, *output_sizes, channels)` for each of `windows.taps`.
+    """
+    axes = list(
+        zip(
+            windows.sizes,
+            windows.output_sizes,
+            windows.padding_before,
+            windows.kernel_size,
+            windows.strides,
+            windows.dilation_rate,
+            strict=True,
+        )
+    )
+    pads = []
+    for size, output, before, taps, stride, dilation in axes:
+        end = (output - 1) * stride + (taps - 1) * dilation + 1
+        pads.append((before, max(end - size - before, 0)))
+    padded = ops.pad(x, [(0, 0), *pads, (0, 0)])
+    result = []
+    for tap in windows.taps:
+        read = [
+            slice(t * dilation, t * dilation + (output - 1) * stride + 1, stride)
+            for t, (_, output, _, _, stride, dilation) in zip(tap, axes, strict=True)
+        ]
+        result.append(padded[(slice(None), *read)])
+    return result
+
+
 def unravel(index: Any, sizes: tuple[Any, ...]) -> tuple[Any, list[Any]]:
     """Splits flat indices over (batch, *sizes) into a batch index and one index an axis."""
     coordinates = []

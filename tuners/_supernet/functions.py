@@ -9,6 +9,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_shiftadd.ops._depthwise import depthwise_conv
+from keras_shiftadd.ops._windows import Windows, read_windows
 from keras_shiftadd.tuners._space.networks import BATCH_NORM_EPSILON
 
 
@@ -74,16 +76,7 @@ def pointwise(x: Any, kernel: Any) -> Any:
 
 def depthwise(x: Any, kernel: Any, stride: int) -> Any:
     """A depthwise convolution, padding "same"; kernel `(rows, columns, channels, 1)`."""
-    kernel = ops.cast(kernel, x.dtype)
-    if not _is_jax():
-        return ops.depthwise_conv(
-            x, kernel, strides=stride, padding="same", data_format="channels_last"
-        )
-    total = None
-    for tap, window in _windows(x, kernel.shape[:2], stride):
-        term = window * kernel[tap[0], tap[1], :, 0]
-        total = term if total is None else total + term
-    return total
+    return depthwise_conv(x, ops.cast(kernel, x.dtype), stride, "same")
 
 
 def convolve(x: Any, kernel: Any, stride: int) -> Any:
@@ -92,7 +85,9 @@ def convolve(x: Any, kernel: Any, stride: int) -> Any:
     if not _is_jax():
         # Keras on TensorFlow wants equal strides; of one column every second one is that column.
         return ops.conv(x, kernel, strides=stride, padding="same", data_format="channels_last")
-    patches = ops.concatenate([w for _, w in _windows(x, kernel.shape[:2], stride)], axis=-1)
+    sizes = tuple(x.shape[1:3]), tuple(kernel.shape[:2])
+    windows = Windows(*sizes, (stride, stride), (1, 1), "same")
+    patches = ops.concatenate(read_windows(x, windows), axis=-1)
     return ops.matmul(patches, ops.reshape(kernel, (-1, kernel.shape[-1])))
 
 
@@ -116,23 +111,5 @@ def map_rows(function: Callable[..., Any], rows: Any, shared: Any) -> Any:
 
 def _is_jax() -> bool:
     # Inside lax.switch, JAX's convolutions on CPU miss the fast path and take 10 to 20 times as
-    # long; sums of windows and matrix products do not.
+    # long; matrix products do not.
     return keras.backend.backend() == "jax"
-
-
-def _windows(x: Any, window: tuple[int, int], stride: int) -> list[tuple[tuple[int, int], Any]]:
-    """For each tap of a window, what it reads at all positions of the output, padded "same"."""
-    sizes = x.shape[1:3]
-    outputs = [-(-size // stride) for size in sizes]
-    padding = []
-    for size, output, taps in zip(sizes, outputs, window, strict=True):
-        missing = max((output - 1) * stride + taps - size, 0)
-        padding.append((missing // 2, missing - missing // 2))
-    padded = ops.pad(x, ((0, 0), *padding, (0, 0)))
-    result = []
-    for row in range(window[0]):
-        for column in range(window[1]):
-            rows = slice(row, row + (outputs[0] - 1) * stride + 1, stride)
-            columns = slice(column, column + (outputs[1] - 1) * stride + 1, stride)
-            result.append(((row, column), padded[:, rows, columns, :]))
-    return result

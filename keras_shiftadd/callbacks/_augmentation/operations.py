@@ -9,6 +9,7 @@ from keras_shiftadd import layers
 from keras_shiftadd import ops as shiftadd_ops
 from keras_shiftadd.callbacks._augmentation.shared_kernel import operator_of, round_like
 from keras_shiftadd.layers._operator_layer import OperatorLayer
+from keras_shiftadd.ops._depthwise import depthwise_conv
 
 CONVOLUTIONS = (
     keras.layers.Conv1D,
@@ -45,7 +46,7 @@ def convolve(layer: Any, inputs: Any, kernel: Any) -> Any:
     if isinstance(layer, keras.layers.Dense):
         return ops.matmul(inputs, kernel)
     if isinstance(layer, DEPTHWISE):
-        return ops.depthwise_conv(
+        return depthwise_conv(
             inputs,
             kernel,
             strides=layer.strides,

@@ -12,8 +12,8 @@ from keras_shiftadd.ops._windows import Windows, integers, read_windows
 def prefers_windows() -> bool:
     """Whether a sum of windows is faster than a convolution: with JAX on processors.
 
-    There XLA takes 7 to 30 times as long for a depthwise convolution and its gradients. The
-    gradients of windows take TensorFlow 17 times as long; for PyTorch both are equal.
+    There XLA takes 5 to 31 times as long for a depthwise convolution; to TensorFlow and PyTorch
+    convolutions are the faster form (`benchmarks/depthwise.py`).
     """
     if keras.backend.backend() != "jax":
         return False

@@ -8,7 +8,7 @@ from keras import ops
 from keras_shiftadd import ops as shiftadd_ops
 from keras_shiftadd.layers._adder_kernel import adder_initializer, warn_if_loss_scaling_cancels
 from keras_shiftadd.layers._operator_arguments import OperatorArguments
-from keras_shiftadd.ops._depthwise import depthwise_along_tokens
+from keras_shiftadd.ops._depthwise import depthwise_conv
 
 LIGHTWEIGHT_OPERATORS = ("conv", "shift", "adder", "shift_adder")
 
@@ -133,15 +133,12 @@ class LightweightKernel(keras.layers.Layer):
         return before, total - before
 
     def _stage(self, stage: str, x: Any, kernel: Any) -> Any:
-        kernel = ops.repeat(kernel, x.shape[-1] // self.num_heads, axis=1)
+        kernel = ops.repeat(kernel, x.shape[-1] // self.num_heads, axis=1)[:, :, None]
         if stage == "adder":
             return shiftadd_ops.adder_depthwise_conv(
-                x,
-                kernel[:, :, None],
-                data_format="channels_last",
-                gradient=self.operators.adder["gradient"],
+                x, kernel, data_format="channels_last", gradient=self.operators.adder["gradient"]
             )
-        return depthwise_along_tokens(x, ops.cast(kernel, x.dtype))
+        return depthwise_conv(x, ops.cast(kernel, x.dtype))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns the output shape for an input shape."""

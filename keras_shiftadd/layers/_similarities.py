@@ -8,11 +8,7 @@ from keras import ops
 
 from keras_shiftadd.layers._binary_hash import BinaryHash, unit_length
 from keras_shiftadd.ops import adder_matmul, linear_angular_attention
-from keras_shiftadd.ops._depthwise import (
-    depthwise_along_tokens,
-    prefers_windows,
-    sum_of_windows,
-)
+from keras_shiftadd.ops._depthwise import depthwise_conv, prefers_windows, sum_of_windows
 
 SIMILARITIES = ("dot", "laplacian", "binary_linear")
 
@@ -110,7 +106,7 @@ class BinaryLinearAttention(keras.layers.Layer):
         *leading, heads, tokens, width = ops.shape(values)
         rows = ops.swapaxes(padded, -3, -2)
         rows = ops.reshape(rows, (-1, tokens + size - 1, heads * width))
-        mixed = depthwise_along_tokens(rows, ops.repeat(kernel, width, axis=1))
+        mixed = depthwise_conv(rows, ops.repeat(kernel, width, axis=1)[:, :, None])
         return ops.swapaxes(ops.reshape(mixed, (*leading, tokens, heads, width)), -3, -2)
 
     def _scores(self, codes: Any, own: Any, mask: Any, causal: bool) -> Any:

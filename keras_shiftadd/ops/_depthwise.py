@@ -87,21 +87,6 @@ def sum_of_windows(x: Any, kernel: Any) -> Any:
     return ops.cast(total, x.dtype)
 
 
-def depthwise_along_tokens(x: Any, kernel: Any) -> Any:
-    """A depthwise convolution along the tokens, without padding.
-
-    Args:
-        x: Tensor `(batch, tokens + taps - 1, channels)`.
-        kernel: Tensor `(taps, channels)`.
-
-    Returns:
-        Tensor `(batch, tokens, channels)`.
-    """
-    if prefers_windows():
-        return sum_of_windows(x, kernel)
-    return ops.depthwise_conv(x, kernel[:, :, None], padding="valid", data_format="channels_last")
-
-
 def _wide(x: Any) -> Any:
     """Sums of narrow numbers are taken in float32, as convolutions take theirs."""
     narrow = keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16")

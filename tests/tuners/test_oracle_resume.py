@@ -80,7 +80,7 @@ def test_killed_again_and_again(tmp_path, monkeypatch, uninterrupted):
 def test_process_killed_during_a_trial(tmp_path, uninterrupted, run):
     def status(*arguments):
         arguments = [tmp_path, "--trials", TRIALS, *arguments]
-        return ForkedProgram(PROGRAM, arguments, tmp_path / "printed.txt").wait()
+        return ForkedProgram(PROGRAM, arguments, tmp_path / "printed.txt").wait(120)
 
     assert status("--kill-in-run", run) == -signal.SIGKILL
     assert status() == 0

@@ -7,7 +7,7 @@ from keras import ops
 from keras_shiftadd import ops as shiftadd_ops
 from keras_shiftadd.layers._adder_kernel import adder_initializer
 from keras_shiftadd.layers._lightweight_kernel import LIGHTWEIGHT_OPERATORS
-from keras_shiftadd.ops._depthwise import depthwise_along_tokens
+from keras_shiftadd.ops._depthwise import depthwise_conv
 from keras_shiftadd.tuners._space.networks import BATCH_NORM_EPSILON
 from keras_shiftadd.tuners._translation import functions
 from keras_shiftadd.tuners._translation.encoding import COLUMNS
@@ -100,7 +100,7 @@ class SharedConvolution(Weights):
             rounded = shiftadd_ops.round_to_power_of_two(kernel, self.weight_bits)
             kernel = ops.where(self._is(kind, "conv"), kernel, rounded)
         kernel = ops.cast(ops.take(kernel, group, axis=1), x.dtype)
-        return depthwise_along_tokens(self._padded(x), kernel)
+        return depthwise_conv(self._padded(x), kernel[:, :, None])
 
     def _add(self, x: Any, group: Any) -> Any:
         kernel = functions.plain(self.adder_kernel)

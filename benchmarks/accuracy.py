@@ -2,18 +2,22 @@
 
     python benchmarks/accuracy.py --json FILE [--picture FILE.png] [--budget MINUTES]    # gestures
     python benchmarks/accuracy.py --set keywords --data FILE.npz --json FILE
-    python benchmarks/accuracy.py --set cifar100 --data-dir FOLDER --json FILE
+    python benchmarks/accuracy.py --set cifar100 --data-dir FOLDER --search 0.45 --json FILE
     python benchmarks/accuracy.py --render FILE [--picture FILE.png]
 
 All networks are trained with one recipe (`search_training`), for as many epochs, with the same
 seeds; `--form` also names forms of the augmentation, and ideas for adder networks such as
-distillation. `--budget` measures how long a step of each takes and chooses epochs that fit into so
-many minutes on this machine; without it there are 30 epochs, 200 where there is a GPU. What the
-JSON file holds already is not measured again: a run that was stopped goes on. KERAS_BACKEND chooses
-the backend.
+distillation. With `--search` the hybrid is what a search within so many microjoules of arithmetic
+finds on the first seed, and the twin is the same network with ordinary convolutions. It is for
+CIFAR-100, whose test part is the same for all seeds; `search_front.py` searches anew for each seed.
+`--budget` measures how long a step of each takes and chooses epochs that fit into so many minutes
+on this machine, the search apart; without it there are 30 epochs, 200 where there is a GPU. What
+the JSON file holds already is not measured again: a run that was stopped goes on. KERAS_BACKEND
+chooses the backend.
 """
 
 import argparse
+import json
 import pathlib
 import time
 from typing import Any
@@ -88,7 +92,7 @@ def pairs(options: Any) -> list[tuple[str, str]]:
         (operator, form)
         for operator in options.operator
         for form in options.form
-        if operator != "conv" or form in ("plain", "own")
+        if operator not in ("conv", "twin") or form in ("plain", "own")
     ]
 
 
@@ -151,8 +155,27 @@ def has_gpu() -> bool:
     return bool(keras.distribution.list_devices("gpu"))
 
 
+def hybrid_architecture(options: argparse.Namespace, known: dict[str, Any]) -> Any:
+    """What was named or is known, or else what a search finds; None where blocks are named."""
+    import accuracy_search
+
+    file = options.architecture
+    setting: dict[str, Any] = {"operators": options.operators, "preset": options.preset}
+    setting["architecture"] = file and json.loads(file.read_text())
+    for name in ("search", "search_epochs", "trials"):
+        setting[name] = getattr(options, name) if options.search else None
+    commands.keep_setting(options, known, setting)
+    if options.search and "found" not in known:
+        data = accuracy_networks.load(options, options.seeds[0])
+        known["found"] = accuracy_search.search(data, options)
+    return known["found"]["architecture"] if options.search else setting["architecture"]
+
+
 def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
     """Adds to `figures` what is missing, and saves after each run."""
+    if not {"hybrid", "twin"}.isdisjoint(options.operator):
+        options.found = hybrid_architecture(options, figures.setdefault("hybrid", {}))
+        machine.write(options.json, figures)
     known = figures.get("setting", {}).get("epochs")
     if options.epochs is None:
         if known is not None:
@@ -163,10 +186,6 @@ def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
             options.epochs = _GPU_EPOCHS if has_gpu() else _CPU_EPOCHS
     names = ("set", "network", "alpha", "epochs", "widths", "loss_weight", "limit")
     commands.keep_setting(options, figures, {name: getattr(options, name) for name in names})
-    if "hybrid" in options.operator:
-        architecture = options.architecture and options.architecture.read_text()
-        hybrid = {"operators": options.operators, "architecture": architecture}
-        commands.keep_setting(options, figures.setdefault("hybrid", {}), hybrid)
     runs = figures.setdefault("runs", {})
     for seed in options.seeds:
         data = accuracy_networks.load(options, seed)
@@ -217,7 +236,7 @@ def draw(figures: dict[str, Any], path: pathlib.Path) -> None:
     from matplotlib import pyplot
 
     figure, axis = pyplot.subplots(figsize=(6.4, 4.2), layout="constrained")
-    colours = ("#555555", "#3d6f9e", "#c8553d", "#8a5fa8", "#4f8a4b")
+    colours = ("#555555", "#3d6f9e", "#c8553d", "#8a5fa8", "#4f8a4b", "#a5a5a5")
     markers = dict(zip(accuracy_networks.FORMS, "os^vD*XPh<>p", strict=True))
     for operator, forms in figures["runs"].items():
         colour = colours[accuracy_networks.OPERATORS.index(operator)]
@@ -253,8 +272,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--architecture", type=pathlib.Path, help="hybrid: JSON of a HybridSpace")
     parser.add_argument("--preset", default="tiny", help="hybrid: preset of that HybridSpace")
     parser.add_argument("--operators", nargs="+", help="hybrid: an operator a block")
+    parser.add_argument("--search", type=float, metavar="MICROJOULES", help="cifar100: find hybrid")
+    parser.add_argument("--search-epochs", type=int, default=10, help="of the supernet")
+    parser.add_argument("--trials", type=int, default=200, help="networks that the search scores")
+    parser.add_argument(
+        "--directory", type=pathlib.Path, default="runs/accuracy_search", help="of the search"
+    )
     names = accuracy_networks.OPERATORS
-    parser.add_argument("--operator", nargs="+", choices=names, default=list(names))
+    parser.add_argument("--operator", nargs="+", choices=names, help="default: all")
     parser.add_argument(
         "--form",
         nargs="+",
@@ -273,6 +298,12 @@ def parse() -> argparse.Namespace:
     network, alpha = accuracy_networks.DEFAULTS[options.set]
     options.network = options.network or network
     options.alpha = options.alpha or alpha
+    if options.search and options.set != "cifar100":
+        parser.error("--search is for cifar100; search_front.py searches on the other sets")
+    has_twin = options.search or options.architecture
+    options.operator = options.operator or [n for n in names if n != "twin" or has_twin]
+    if "twin" in options.operator and not has_twin:
+        parser.error("the twin needs --search or --architecture")
     if options.quick:
         options.epochs, options.seeds, options.operator = 1, [0], ["adder"]
         options.form = ["plain", "own", "distilled"]

@@ -1,7 +1,6 @@
 """What `accuracy.py` trains: networks of each operator, and forms of training."""
 
 import argparse
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from augmentation import AUGMENTED
 if TYPE_CHECKING:  # printing figures needs no backend
     from search_data import Data
 
-OPERATORS = ("conv", "shift", "adder", "shift_adder", "hybrid")
+OPERATORS = ("conv", "shift", "adder", "shift_adder", "hybrid", "twin")
 # Changes of a plain training that were proposed for adder networks.
 IDEAS: dict[str, dict[str, Any]] = {
     "distilled": {"teacher": True},
@@ -57,17 +56,20 @@ def load(options: argparse.Namespace, seed: int) -> "Data":
 def make(data: "Data", operator: str, form: str, options: argparse.Namespace) -> Any:
     """The network of an operator, which returns logits.
 
-    The hybrid is the architecture of `--architecture`, or the network with `--operators`, or with
-    shift and adder blocks in turn.
+    The hybrid is the architecture of `--search` or `--architecture`, or the network with
+    `--operators`, or with shift and adder blocks in turn. The twin is that architecture with
+    convolutions.
     """
     import keras_shiftadd as ksa
 
     idea = {k: v for k, v in IDEAS.get(form, {}).items() if k != "teacher"}
-    if operator == "hybrid" and options.architecture is not None:
+    if operator in ("hybrid", "twin") and options.found is not None:
+        from gesture_to_microcontroller import twin_of
+
         if idea:
             raise ValueError(f"{form!r} is for ready networks, not for an architecture.")
         space = ksa.tuners.HybridSpace(data.shape, data.classes, preset=options.preset)
-        return space.build(json.loads(options.architecture.read_text()))
+        return space.build(options.found if operator == "hybrid" else twin_of(options.found))
     operators: Any = operator
     if operator == "hybrid":
         operators = options.operators or in_turn(options)

@@ -22,15 +22,14 @@ import pathlib
 import time
 from typing import Any
 
+import accuracy_budget
 import accuracy_networks
 import commands
 import machine
 import numpy as np
-from augmentation import AUGMENTED
 from search_statistics import mean_and_deviation
 
 _CPU_EPOCHS, _GPU_EPOCHS = 30, 200
-_TIMED_STEPS = 4
 
 
 def train(data: Any, operator: str, form: str, seed: int, options: Any) -> dict[str, Any]:
@@ -49,7 +48,7 @@ def train(data: Any, operator: str, form: str, seed: int, options: Any) -> dict[
         train_alone(teacher, data, options.epochs, seed)
     keras.utils.set_random_seed(seed)
     model = accuracy_networks.make(data, operator, form, options)
-    callbacks = augmentation(data, form, seed, options)
+    callbacks = accuracy_networks.augmentation(data, form, seed, options)
     history = train_alone(model, data, options.epochs, seed, callbacks, teacher)
     counts = ksa.cost.count_operations(model)
     result = {
@@ -65,83 +64,6 @@ def train(data: Any, operator: str, form: str, seed: int, options: Any) -> dict[
     if teacher is not None:
         result["teacher"] = accuracy(teacher, data.x_test, data.y_test)
     return result
-
-
-def augmentation(data: Any, form: str, seed: int, options: Any) -> list[Any]:
-    """The callback of an augmented form, or none."""
-    from search_training import calibration_samples
-
-    import keras_shiftadd as ksa
-
-    if form not in AUGMENTED:
-        return []
-    return [
-        ksa.callbacks.HybridAugmentation(
-            widths=tuple(options.widths),
-            loss_weight=options.loss_weight,
-            calibration_data=calibration_samples(data),
-            seed=seed,
-            **AUGMENTED[form],
-        )
-    ]
-
-
-def pairs(options: Any) -> list[tuple[str, str]]:
-    """Operators and forms; a network of convolutions has no adder kernels to share."""
-    return [
-        (operator, form)
-        for operator in options.operator
-        for form in options.form
-        if operator not in ("conv", "twin") or form in ("plain", "own")
-    ]
-
-
-def seconds_an_epoch(data: Any, operator: str, form: str, options: Any) -> tuple[float, float]:
-    """Measures a few steps; returns the seconds of an epoch, and those before the first one."""
-    import keras
-    from search_data import Batches
-    from search_training import BATCH, compile_for, optimizer
-
-    class Clock(keras.callbacks.Callback):
-        def __init__(self) -> None:
-            super().__init__()
-            self.times: list[float] = []
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            self.times.append(time.perf_counter())
-
-    keras.utils.clear_session()
-    begin = time.perf_counter()
-    model = accuracy_networks.make(data, operator, form, options)
-    compile_for(model, optimizer(1))
-    clock = Clock()
-    steps = len(Batches(data, BATCH, 0))
-    # Each wide network is compiled in the first steps; they take turns.
-    first = 2 * len(options.widths) if form in AUGMENTED else 2
-    count = min(steps, first + _TIMED_STEPS)
-    part = data.x_train[: count * BATCH], data.y_train[: count * BATCH]
-    callbacks = [*augmentation(data, form, 0, options), clock]
-    model.fit(*part, batch_size=BATCH, epochs=2, verbose=0, callbacks=callbacks)
-    step = float(np.median(np.diff(clock.times[-min(count, _TIMED_STEPS) :])))
-    factor = 3.0 if accuracy_networks.IDEAS.get(form, {}).get("teacher") else 1.0
-    return factor * step * steps, clock.times[0] - begin
-
-
-def epochs_in(minutes: float, options: Any) -> int:
-    """Epochs with which all runs of the command line fit into a time."""
-    data = accuracy_networks.load(options, options.seeds[0])
-    start = time.perf_counter()
-    times = [seconds_an_epoch(data, *pair, options) for pair in pairs(options)]
-    left = 60 * minutes - (time.perf_counter() - start)
-    each, once = (len(options.seeds) * sum(column) for column in zip(*times, strict=True))
-    epochs = int((left - once) / each)
-    if epochs < 1:
-        raise SystemExit(
-            f"An epoch of all {len(times) * len(options.seeds)} runs takes "
-            f"{(each + once) / 60:.1f} minutes here, and {left / 60:.1f} are left of --budget "
-            f"{minutes:g}. Name fewer --operator, --form or --seeds, or a smaller --limit."
-        )
-    return epochs
 
 
 def has_gpu() -> bool:
@@ -181,7 +103,7 @@ def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
         if known is not None:
             options.epochs = known
         elif options.budget is not None:
-            options.epochs = epochs_in(options.budget, options)
+            options.epochs = accuracy_budget.epochs_in(options.budget, options)
         else:
             options.epochs = _GPU_EPOCHS if has_gpu() else _CPU_EPOCHS
     names = ("set", "network", "alpha", "epochs", "widths", "loss_weight", "limit")
@@ -189,7 +111,7 @@ def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
     runs = figures.setdefault("runs", {})
     for seed in options.seeds:
         data = accuracy_networks.load(options, seed)
-        for operator, form in pairs(options):
+        for operator, form in accuracy_networks.pairs(options):
             of = runs.setdefault(operator, {}).setdefault(form, {})
             if str(seed) in of:
                 continue

@@ -86,6 +86,35 @@ def in_turn(options: argparse.Namespace) -> list[str]:
     return [("shift", "adder")[i % 2] for i in range(BLOCKS[options.network])]
 
 
+def pairs(options: Any) -> list[tuple[str, str]]:
+    """Operators and forms; a network of convolutions has no adder kernels to share."""
+    return [
+        (operator, form)
+        for operator in options.operator
+        for form in options.form
+        if operator not in ("conv", "twin") or form in ("plain", "own")
+    ]
+
+
+def augmentation(data: Any, form: str, seed: int, options: Any) -> list[Any]:
+    """The callback of an augmented form, or none."""
+    from search_training import calibration_samples
+
+    import keras_shiftadd as ksa
+
+    if form not in AUGMENTED:
+        return []
+    return [
+        ksa.callbacks.HybridAugmentation(
+            widths=tuple(options.widths),
+            loss_weight=options.loss_weight,
+            calibration_data=calibration_samples(data),
+            seed=seed,
+            **AUGMENTED[form],
+        )
+    ]
+
+
 def _network(
     data: "Data", operators: Any, alpha: float, options: argparse.Namespace, more: dict[str, Any]
 ) -> Any:

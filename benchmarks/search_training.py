@@ -3,9 +3,7 @@
 SGD with Nesterov momentum and a cosine schedule. Of learning rates 0.05, 0.1 and 0.2 the one was
 taken that is best or near the best for conv, shift, adder and mixed networks on the validation
 people of the gestures. Weights of adder layers are places, not factors: weight decay, which draws
-to zero, leaves them out, as it does offsets and gains. Their gradients have a norm of 1 instead of
-the papers' 0.2: on the same people a network of adder layers alone went from 66 % to 72 % after 12
-epochs, mixed ones from 76-80 % to 81-84 %.
+to zero, leaves them out, as it does offsets and gains.
 """
 
 from typing import Any

@@ -226,8 +226,8 @@ def lines(figures: dict[str, Any]) -> list[str]:
     runs = figures["runs"]
     dense = runs.get("dense", {})
     table = [
-        "| network | seeds | BLEU | beside dense | energy, µJ | share of dense | s |",
-        "|---|---|---|---|---|---|---|",
+        "| network | seeds | BLEU | beside dense | energy, µJ | share of dense |",
+        "|---|---|---|---|---|---|",
     ]
     for name, seeds in runs.items():
         values = list(seeds.values())
@@ -241,8 +241,7 @@ def lines(figures: dict[str, Any]) -> list[str]:
             f"| {name} | {len(values)} | "
             f"{mean_and_deviation([value['bleu'] for value in values], digits=1)} | "
             f"{'-' if gap is None or name == 'dense' else f'{gap:+.1f}'} | {energy:.2f} | "
-            f"{'-' if share is None else f'{share:.2f}'} | "
-            f"{sum(value['seconds'] for value in values) / len(values):.0f} |"
+            f"{'-' if share is None else f'{share:.2f}'} |"
         )
     if "search" in figures:
         table += ["", f"hybrid: `{json.dumps(figures['search']['architecture'])}`"]

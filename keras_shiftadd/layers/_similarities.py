@@ -49,6 +49,11 @@ class BinaryLinearAttention(keras.layers.Layer):
         super().__init__(**kwargs)
         self.hash = BinaryHash(**hash_arguments, dtype=self.dtype_policy, name="hash")
         self.kernel_size = kernel_size
+        # Keras counts the argument of this name among the masks that layers pass on, and warns.
+        self.supports_masking = True
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """None: the attention around this layer says which tokens count."""
 
     def build(self, query_shape: tuple[int | None, ...]) -> None:
         """Creates the kernel; `query_shape` ends in heads, tokens, size."""

@@ -69,7 +69,7 @@ def test_qemu_agrees_to_the_instruction(target, compiler, folders):
     emulator, gcc = PROGRAMS[target]
     for program in (emulator, gcc) if compiler == "gcc" else (emulator,):
         if shutil.which(program) is None:
-            pytest.skip(f"{program} is missing: see `engine` in docs/microcontroller_export.md")
+            pytest.skip(f"{program} is missing: see docs/export_c.md, `engine`")
     folder, _ = folders("residual", target)
     _, x, expected = network("residual")
     counts = []

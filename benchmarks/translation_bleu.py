@@ -144,13 +144,11 @@ class Task:
 
         options = argparse.Namespace(**{**vars(self.options), "beams": 4, "length_penalty": 0.6})
         keras.utils.set_random_seed(seed)
-        start = time.perf_counter()
         batches = data.Batches(self.encoded["training"], options.batch_size, seed, multiple=4)
         example.train(model, batches, options)
-        seconds = time.perf_counter() - start
         found = example.translate(model, self.subwords, [a for a, _ in self.test], options)
         bleu = sacrebleu.corpus_bleu(found, [[b for _, b in self.test]]).score
-        return {"bleu": bleu, "seconds": seconds, "energy_uj": self.energy(model)}
+        return {"bleu": bleu, "energy_uj": self.energy(model)}
 
     def search(self, dense_energy: float) -> dict[str, Any]:
         """The architecture that a search within the budget finds."""

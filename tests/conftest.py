@@ -9,10 +9,12 @@ from collections.abc import Iterator
 # Tests compile much and compute little: on JAX most of their time goes into optimising, and the
 # emitters of fused operations take twice as long as those before them. Before the frameworks are
 # imported, which read it. XLA ends the process at a flag that it does not know.
-_FLAGS = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
 if importlib.util.find_spec("jaxlib") and importlib.metadata.version("jaxlib").startswith("0.10."):
-    _FLAGS.append("--xla_cpu_use_fusion_emitters=false")
-os.environ.setdefault("XLA_FLAGS", " ".join(_FLAGS))
+    os.environ.setdefault(
+        "XLA_FLAGS",
+        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
+        "--xla_cpu_use_fusion_emitters=false",
+    )
 
 # Workers share the processor: threads of theirs spend their time waiting for each other.
 if "PYTEST_XDIST_WORKER" in os.environ:

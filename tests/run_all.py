@@ -60,7 +60,17 @@ def main() -> int:
         results += [run(name, arguments) for name, arguments in LINT]
     # Two workers: the frameworks' own threads gain nothing on tensors of test size. A file stays
     # with one of them, which compiles what its tests share once.
-    pytest = ["-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--durations=40", *pytest_arguments]
+    pytest = [
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "--durations=40",
+        *pytest_arguments,
+    ]
     for backend in options.backend or BACKENDS:
         print(f"\n=== {backend} ===", flush=True)
         # What one worker has compiled with JAX the other reads.

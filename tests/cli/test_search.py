@@ -185,7 +185,7 @@ def test_a_script_that_is_not_there_is_refused(tmp_path, capsys):
 
 
 @pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="does not depend on the backend: KERAS_BACKEND=jax"
+    keras.backend.backend() != "torch", reason="does not depend on the backend: KERAS_BACKEND=torch"
 )
 def test_a_search_of_trials_runs_to_its_end(tmp_path):
     """The whole: script, chief, workers, one of which is killed."""

@@ -29,8 +29,6 @@ import machine
 import numpy as np
 from search_statistics import mean_and_deviation
 
-_CPU_EPOCHS, _GPU_EPOCHS = 30, 200
-
 
 def train(data: Any, operator: str, form: str, seed: int, options: Any) -> dict[str, Any]:
     """Trains a network; returns accuracies, costs and seconds."""
@@ -66,17 +64,6 @@ def train(data: Any, operator: str, form: str, seed: int, options: Any) -> dict[
     return result
 
 
-def has_gpu() -> bool:
-    """Whether the backend computes on a GPU."""
-    import keras
-
-    if keras.backend.backend() == "torch":
-        import torch
-
-        return bool(torch.cuda.is_available())
-    return bool(keras.distribution.list_devices("gpu"))
-
-
 def hybrid_architecture(options: argparse.Namespace, known: dict[str, Any]) -> Any:
     """What was named or is known, or else what a search finds; None where blocks are named."""
     import accuracy_search
@@ -95,18 +82,16 @@ def hybrid_architecture(options: argparse.Namespace, known: dict[str, Any]) -> A
 
 def measure(options: argparse.Namespace, figures: dict[str, Any]) -> None:
     """Adds to `figures` what is missing, and saves after each run."""
+    names = ("set", "network", "alpha", "epochs", "widths", "loss_weight", "limit")
+    known = figures.get("setting")
+    if known is not None:  # refused before a search of an hour, not after it
+        options.epochs = options.epochs or known["epochs"]
+        commands.keep_setting(options, figures, {name: getattr(options, name) for name in names})
     if not {"hybrid", "twin"}.isdisjoint(options.operator):
         options.found = hybrid_architecture(options, figures.setdefault("hybrid", {}))
         machine.write(options.json, figures)
-    known = figures.get("setting", {}).get("epochs")
     if options.epochs is None:
-        if known is not None:
-            options.epochs = known
-        elif options.budget is not None:
-            options.epochs = accuracy_budget.epochs_in(options.budget, options)
-        else:
-            options.epochs = _GPU_EPOCHS if has_gpu() else _CPU_EPOCHS
-    names = ("set", "network", "alpha", "epochs", "widths", "loss_weight", "limit")
+        options.epochs = accuracy_budget.epochs(options)
     commands.keep_setting(options, figures, {name: getattr(options, name) for name in names})
     runs = figures.setdefault("runs", {})
     for seed in options.seeds:

@@ -1,4 +1,4 @@
-"""How many epochs of `accuracy.py` fit into a time on this machine."""
+"""How many epochs `accuracy.py` trains for where it is not told."""
 
 import time
 from typing import Any
@@ -7,7 +7,15 @@ import accuracy_networks
 import numpy as np
 from augmentation import AUGMENTED
 
+_CPU_EPOCHS, _GPU_EPOCHS = 30, 200
 _TIMED_STEPS = 4
+
+
+def epochs(options: Any) -> int:
+    """As many as fit into `--budget`, or else a number for the kind of processor."""
+    if options.budget is not None:
+        return epochs_in(options.budget, options)
+    return _GPU_EPOCHS if has_gpu() else _CPU_EPOCHS
 
 
 def seconds_an_epoch(data: Any, operator: str, form: str, options: Any) -> tuple[float, float]:
@@ -48,11 +56,22 @@ def epochs_in(minutes: float, options: Any) -> int:
     times = [seconds_an_epoch(data, *pair, options) for pair in accuracy_networks.pairs(options)]
     left = 60 * minutes - (time.perf_counter() - start)
     each, once = (len(options.seeds) * sum(column) for column in zip(*times, strict=True))
-    epochs = int((left - once) / each)
-    if epochs < 1:
+    count = int((left - once) / each)
+    if count < 1:
         raise SystemExit(
             f"An epoch of all {len(times) * len(options.seeds)} runs takes "
             f"{(each + once) / 60:.1f} minutes here, and {left / 60:.1f} are left of --budget "
             f"{minutes:g}. Name fewer --operator, --form or --seeds, or a smaller --limit."
         )
-    return epochs
+    return count
+
+
+def has_gpu() -> bool:
+    """Whether the backend computes on a GPU."""
+    import keras
+
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return bool(torch.cuda.is_available())
+    return bool(keras.distribution.list_devices("gpu"))

@@ -1,6 +1,7 @@
 """The adder operator: kernels compared with patches by their L1 distance."""
 
 import warnings
+from numbers import Real
 from typing import Any
 
 import keras
@@ -21,7 +22,7 @@ def gradient_scale_argument(value: Any) -> float | None:
     """Returns `gradient_scale` if it is None or a positive number."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+    if isinstance(value, bool) or not isinstance(value, Real) or not value > 0:
         raise ValueError(
             "`gradient_scale` must be a positive number, or None for the gradient as it is. "
             f"Received: gradient_scale={value!r}."

@@ -1,5 +1,9 @@
-"""Checks of the arguments that layers have in common."""
+"""Checks of the arguments that layers have in common.
 
+Numbers may be NumPy's, as in Keras' layers; what is kept is Python's, which a saved model can hold.
+"""
+
+from numbers import Integral, Real
 from typing import Any
 
 import keras
@@ -7,47 +11,47 @@ import keras
 
 def positive(value: Any, name: str) -> int:
     """Returns `value` if it is a positive integer."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}.")
-    return value
+    return int(value)
 
 
 def positive_tuple(value: Any, rank: int, name: str) -> tuple[int, ...]:
     """Returns `value` as a tuple of `rank` positive integers."""
-    values = (value,) * rank if isinstance(value, int) else value
+    values = (value,) * rank if isinstance(value, Integral) else value
     if (
         not isinstance(values, tuple | list)
         or len(values) != rank
-        or any(isinstance(v, bool) or not isinstance(v, int) or v < 1 for v in values)
+        or any(isinstance(v, bool) or not isinstance(v, Integral) or v < 1 for v in values)
     ):
         raise ValueError(
             f"`{name}` must be a positive integer or a tuple of {rank} positive integers. "
             f"Received: {name}={value!r}."
         )
-    return tuple(values)
+    return tuple(map(int, values))
 
 
 def fraction(value: Any, name: str) -> float:
     """Returns `value` if it is a number from 0 to below 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < 1:
         raise ValueError(
             f"`{name}` must be a number from 0 to below 1. Received: {name}={value!r}."
         )
-    return value
+    return float(value)
 
 
 def positive_number(value: Any, name: str) -> float | None:
     """Returns `value` if it is None or a positive number."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+    if isinstance(value, bool) or not isinstance(value, Real) or not value > 0:
         raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}.")
     return float(value)
 
 
 def not_negative(value: Any, name: str) -> float:
     """Returns `value` if it is a number from 0 on."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+    if isinstance(value, bool) or not isinstance(value, Real) or not value >= 0:
         raise ValueError(f"`{name}` must be a number from 0 on. Received: {name}={value!r}.")
     return float(value)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 from keras import ops
@@ -11,18 +12,18 @@ def attention_axes_argument(value: Any) -> tuple[int, ...] | None:
     """Returns `attention_axes` if it is None, an integer or a sequence of different ones."""
     if value is None:
         return None
-    axes = (value,) if isinstance(value, int) else value
+    axes = (value,) if isinstance(value, Integral) else value
     if (
         not isinstance(axes, tuple | list)
         or not axes
-        or any(isinstance(axis, bool) or not isinstance(axis, int) for axis in axes)
+        or any(isinstance(axis, bool) or not isinstance(axis, Integral) for axis in axes)
         or len(set(axes)) != len(axes)
     ):
         raise ValueError(
             "`attention_axes` must be None, an integer or a tuple of different integers. "
             f"Received: attention_axes={value!r}."
         )
-    return tuple(axes)
+    return tuple(map(int, axes))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What attention layers do with their projections: make, build, apply, describe."""
 
 import math
+from numbers import Integral
 from typing import Any
 
 import keras
@@ -50,9 +51,8 @@ class AttentionBase(keras.layers.Layer):
         super().__init__(**kwargs)
         self.num_heads = _arguments.positive(num_heads, "num_heads")
         self.key_dim = _arguments.positive(key_dim, "key_dim")
-        self.value_dim = (
-            key_dim if value_dim is None else _arguments.positive(value_dim, "value_dim")
-        )
+        value_dim = self.key_dim if value_dim is None else value_dim
+        self.value_dim = _arguments.positive(value_dim, "value_dim")
         self.use_bias = use_bias
         self.use_gate = use_gate
         # Not `output_shape`: Keras reads that name of a layer in a functional model.
@@ -192,7 +192,7 @@ class AttentionBase(keras.layers.Layer):
 def _output_axes(value: Any) -> tuple[int, ...] | None:
     if value is None:
         return None
-    axes = (value,) if isinstance(value, int) else value
+    axes = (value,) if isinstance(value, Integral) else value
     if not isinstance(axes, tuple | list) or not axes:
         raise ValueError(
             "`output_shape` must be None, a positive integer or a tuple of positive integers. "

@@ -42,16 +42,16 @@ class ShiftKernel(OperatorLayer):
             self.exponents = shiftadd_ops.sign_exponent_exponents(weight_bits, max_exponent)
         else:
             self.exponents = shiftadd_ops.quantized_exponents(weight_bits, max_exponent)
-        self.weight_bits = weight_bits
-        self.max_exponent = max_exponent
+        self.weight_bits = int(weight_bits)
+        self.max_exponent = int(max_exponent)
         if activation_bits is not None:
             if not isinstance(activation_bits, tuple | list) or len(activation_bits) != 2:
                 raise ValueError(
                     "`activation_bits` must be None or (integer_bits, fraction_bits). "
                     f"Received: activation_bits={activation_bits!r}."
                 )
-            activation_bits = (activation_bits[0], activation_bits[1])
             shiftadd_ops.check_fixed_point_bits(*activation_bits)
+            activation_bits = (int(activation_bits[0]), int(activation_bits[1]))
         self.activation_bits = activation_bits
         if form != "quantized" and self.kernel_constraint is not None:
             raise ValueError(

@@ -1,6 +1,7 @@
 """FakeQuantization."""
 
 import math
+from numbers import Real
 from typing import Any
 
 import keras
@@ -55,15 +56,16 @@ class FakeQuantization(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         for name, value in (("low", low), ("high", high)):
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            if isinstance(value, bool) or not isinstance(value, Real):
                 raise ValueError(f"`{name}` must be a number. Received: {name}={value!r}.")
         if not low <= 0 <= high or low == high or not math.isfinite(high - low):
             raise ValueError(
                 f"`low` and `high` must hold 0 between them. Received: low={low}, high={high}."
             )
-        if not 2 <= positive(num_bits, "num_bits") <= 16:
+        self.num_bits = positive(num_bits, "num_bits")
+        if not 2 <= self.num_bits <= 16:
             raise ValueError(f"`num_bits` must be from 2 to 16. Received: num_bits={num_bits}.")
-        self.low, self.high, self.num_bits = float(low), float(high), num_bits
+        self.low, self.high = float(low), float(high)
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

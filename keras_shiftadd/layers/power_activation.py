@@ -1,5 +1,6 @@
 """PowerActivation."""
 
+from numbers import Real
 from typing import Any
 
 import keras
@@ -52,7 +53,7 @@ class PowerActivation(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         for name, value in (("exponent", exponent), ("min_exponent", min_exponent)):
-            number = isinstance(value, int | float) and not isinstance(value, bool)
+            number = isinstance(value, Real) and not isinstance(value, bool)
             if not (number and 0 < value < float("inf")):
                 raise ValueError(f"`{name}` must be a number above 0. Received: {name}={value!r}.")
         if exponent < min_exponent:

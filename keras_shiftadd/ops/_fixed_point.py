@@ -1,5 +1,6 @@
 """Fixed-point activations."""
 
+from numbers import Integral
 from typing import Any
 
 from keras import ops
@@ -58,7 +59,7 @@ def check_fixed_point_bits(integer_bits: int, fraction_bits: int) -> None:
     >>> keras_shiftadd.ops.check_fixed_point_bits(16, 16)
     """
     for name, bits, low in (("integer_bits", integer_bits, 1), ("fraction_bits", fraction_bits, 0)):
-        if isinstance(bits, bool) or not isinstance(bits, int) or not low <= bits <= 32:
+        if isinstance(bits, bool) or not isinstance(bits, Integral) or not low <= bits <= 32:
             raise ValueError(
                 f"`{name}` must be an integer from {low} to 32. Received: {name}={bits!r}."
             )

@@ -1,6 +1,7 @@
 """Power-of-two weights: the three forms of a shift layer's kernel."""
 
 import math
+from numbers import Integral
 from typing import Any
 
 from keras import ops
@@ -35,7 +36,8 @@ def quantized_exponents(weight_bits: int, max_exponent: int = 0) -> range:
     [-3, -2, -1, 0]
     """
     _check_bits(weight_bits, max_exponent)
-    lowest = max_exponent - 2 ** (weight_bits - 1) + 1
+    max_exponent = int(max_exponent)  # it may be NumPy's
+    lowest = max_exponent - 2 ** (int(weight_bits) - 1) + 1
     return range(max(lowest, _LOWEST_EXPONENT), max_exponent + 1)
 
 
@@ -207,13 +209,13 @@ def _table_power(exponent: Any, exponents: range) -> Any:
 
 
 def _check_bits(weight_bits: int, max_exponent: int) -> None:
-    if isinstance(weight_bits, bool) or not isinstance(weight_bits, int):
+    if isinstance(weight_bits, bool) or not isinstance(weight_bits, Integral):
         raise ValueError(
             f"`weight_bits` must be an integer from 2 to 8. Received: weight_bits={weight_bits!r}."
         )
     if not 2 <= weight_bits <= 8:
         raise ValueError(f"`weight_bits` must be from 2 to 8. Received: weight_bits={weight_bits}.")
-    if isinstance(max_exponent, bool) or not isinstance(max_exponent, int):
+    if isinstance(max_exponent, bool) or not isinstance(max_exponent, Integral):
         raise ValueError(
             f"`max_exponent` must be an integer. Received: max_exponent={max_exponent!r}."
         )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from numbers import Integral
 from typing import Any
 
 from keras import ops
@@ -9,13 +10,13 @@ from keras import ops
 
 def integers(value: int | tuple[int, ...], rank: int, name: str) -> tuple[int, ...]:
     """Returns `value` as `rank` positive integers."""
-    values = (value,) * rank if isinstance(value, int) else tuple(value)
-    if len(values) != rank or not all(isinstance(v, int) and v > 0 for v in values):
+    values = (value,) * rank if isinstance(value, Integral) else tuple(value)
+    if len(values) != rank or not all(isinstance(v, Integral) and v > 0 for v in values):
         raise ValueError(
             f"`{name}` must be a positive integer or a tuple of {rank} positive integers. "
             f"Received: {name}={value!r}."
         )
-    return values
+    return tuple(map(int, values))
 
 
 def _at_least_zero(value: Any) -> Any:

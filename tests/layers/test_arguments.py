@@ -1,5 +1,7 @@
 """Bad arguments and inputs: each earns an error that names it."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -87,6 +89,28 @@ def test_keras_own_quantisation_is_refused():
     layer.build((None, 4))
     with pytest.raises(NotImplementedError, match="own number format"):
         layer.quantize("int8")
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        (L.ShiftConv2D, {"filters": 4, "kernel_size": 3, "weight_bits": 4, "max_exponent": -1}),
+        (L.ShiftDense, {"units": 4, "activation_bits": (8, 4)}),
+        (L.AdderConv2D, {"filters": 4, "kernel_size": (3, 1), "strides": 2, "gradient_scale": 0.5}),
+        (L.HybridConv2D, {"filters": 4, "kernel_size": 3, "bins": 7}),
+        (L.HybridAttention, {"num_heads": 2, "key_dim": 4, "dropout": 0.5, "attention_axes": 1}),
+        (L.PowerActivation, {"exponent": 0.5}),
+        (L.FakeQuantization, {"low": -0.5, "num_bits": 4}),
+    ],
+)
+def test_numbers_may_be_of_numpy(kind, arguments):
+    def of_numpy(value):
+        return (np.float32 if isinstance(value, float) else np.int64)(value)
+
+    same = {k: keras.tree.map_structure(of_numpy, v) for k, v in arguments.items()}
+    config, expected = (kind(**given, name="layer").get_config() for given in (same, arguments))
+    assert json.dumps(config, default=repr) == json.dumps(expected, default=repr)
+    assert config == expected
 
 
 @pytest.mark.parametrize("form", ["quantized", "sign_exponent", "dense"])

@@ -1,7 +1,6 @@
 """The adder operator: kernels compared with patches by their L1 distance."""
 
 import warnings
-from numbers import Real
 from typing import Any
 
 import keras
@@ -22,7 +21,7 @@ def gradient_scale_argument(value: Any) -> float | None:
     """Returns `gradient_scale` if it is None or a positive number."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, Real) or not value > 0:
+    if not _arguments.is_number(value) or not value > 0:
         raise ValueError(
             "`gradient_scale` must be a positive number, or None for the gradient as it is. "
             f"Received: gradient_scale={value!r}."

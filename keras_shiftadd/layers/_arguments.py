@@ -9,6 +9,11 @@ from typing import Any
 import keras
 
 
+def is_number(value: Any) -> bool:
+    """Whether `value` is a real number; truth values are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def positive(value: Any, name: str) -> int:
     """Returns `value` if it is a positive integer."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
@@ -33,7 +38,7 @@ def positive_tuple(value: Any, rank: int, name: str) -> tuple[int, ...]:
 
 def fraction(value: Any, name: str) -> float:
     """Returns `value` if it is a number from 0 to below 1."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < 1:
+    if not is_number(value) or not 0 <= value < 1:
         raise ValueError(
             f"`{name}` must be a number from 0 to below 1. Received: {name}={value!r}."
         )
@@ -44,14 +49,14 @@ def positive_number(value: Any, name: str) -> float | None:
     """Returns `value` if it is None or a positive number."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, Real) or not value > 0:
+    if not is_number(value) or not value > 0:
         raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}.")
     return float(value)
 
 
 def not_negative(value: Any, name: str) -> float:
     """Returns `value` if it is a number from 0 on."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not value >= 0:
+    if not is_number(value) or not value >= 0:
         raise ValueError(f"`{name}` must be a number from 0 on. Received: {name}={value!r}.")
     return float(value)
 

@@ -1,13 +1,12 @@
 """FakeQuantization."""
 
 import math
-from numbers import Real
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_shiftadd.layers._arguments import positive
+from keras_shiftadd.layers._arguments import is_number, positive
 
 # A range narrower than this would have steps that vanish in float32.
 _NARROWEST = 1e-6
@@ -56,7 +55,7 @@ class FakeQuantization(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         for name, value in (("low", low), ("high", high)):
-            if isinstance(value, bool) or not isinstance(value, Real):
+            if not is_number(value):
                 raise ValueError(f"`{name}` must be a number. Received: {name}={value!r}.")
         if not low <= 0 <= high or low == high or not math.isfinite(high - low):
             raise ValueError(

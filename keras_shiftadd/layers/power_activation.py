@@ -1,10 +1,11 @@
 """PowerActivation."""
 
-from numbers import Real
 from typing import Any
 
 import keras
 from keras import ops
+
+from keras_shiftadd.layers._arguments import is_number
 
 
 @keras.saving.register_keras_serializable(package="keras_shiftadd")
@@ -53,8 +54,7 @@ class PowerActivation(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         for name, value in (("exponent", exponent), ("min_exponent", min_exponent)):
-            number = isinstance(value, Real) and not isinstance(value, bool)
-            if not (number and 0 < value < float("inf")):
+            if not (is_number(value) and 0 < value < float("inf")):
                 raise ValueError(f"`{name}` must be a number above 0. Received: {name}={value!r}.")
         if exponent < min_exponent:
             raise ValueError(

@@ -8,7 +8,7 @@ from typing import Any
 from keras import ops
 
 
-def integers(value: int | tuple[int, ...], rank: int, name: str) -> tuple[int, ...]:
+def integers(value: Any, rank: int, name: str) -> tuple[int, ...]:
     """Returns `value` as `rank` positive integers."""
     values = (value,) * rank if isinstance(value, Integral) else tuple(value)
     if len(values) != rank or not all(isinstance(v, Integral) and v > 0 for v in values):

@@ -11,7 +11,7 @@ from keras import ops
 def integers(value: Any, rank: int, name: str) -> tuple[int, ...]:
     """Returns `value` as `rank` positive integers."""
     values = (value,) * rank if isinstance(value, Integral) else tuple(value)
-    if len(values) != rank or not all(isinstance(v, Integral) and v > 0 for v in values):
+    if len(values) != rank or not all(isinstance(v, Integral) and int(v) > 0 for v in values):
         raise ValueError(
             f"`{name}` must be a positive integer or a tuple of {rank} positive integers. "
             f"Received: {name}={value!r}."

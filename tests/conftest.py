@@ -4,6 +4,7 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 
 # Tests compile much and compute little: on JAX most of their time goes into optimising, and the
@@ -28,6 +29,29 @@ if importlib.util.find_spec("torch") is not None:
 import keras
 import numpy as np
 import pytest
+
+# Few tests, and long ones. A worker that took one of these last would keep the other waiting.
+LONG_FILES = {
+    "test_augmentation_search.py",
+    "test_augmented_training.py",
+    "test_compressed_training.py",
+    "test_distributed.py",
+    "test_gesture_to_microcontroller.py",
+    "test_process.py",
+    "test_sanitizers.py",
+    "test_search_cifar.py",
+    "test_supernet.py",
+    "test_supernet_training.py",
+    "test_translation_supernet.py",
+    "test_tuner.py",
+    "test_twin.py",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, then those of many tests; workers take them in this order."""
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path.name not in LONG_FILES, -sizes[item.path]))
 
 
 @pytest.fixture(autouse=True)

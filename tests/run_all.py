@@ -59,7 +59,7 @@ def main() -> int:
     if not options.no_lint:
         results += [run(name, arguments) for name, arguments in LINT]
     # Two workers: the frameworks' own threads gain nothing on tensors of test size. A file stays
-    # with one of them, which compiles what its tests share once.
+    # with one of them, which compiles what its tests share once; conftest.py orders the files.
     pytest = [
         "-m",
         "pytest",
@@ -68,6 +68,7 @@ def main() -> int:
         "2",
         "--dist",
         "loadfile",
+        "--no-loadscope-reorder",
         "--durations=40",
         *pytest_arguments,
     ]

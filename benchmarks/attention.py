@@ -9,13 +9,15 @@ becomes the fastest.
 """
 
 import argparse
-import time
+import functools
 from typing import Any
 
 import commands
-from kernel_rows.timing import quartiles
+from kernel_rows import timing
+from kernel_rows.timing import Effort, Row, quartiles
 
 SIMILARITIES = ("dot", "laplacian", "binary_linear")
+ROW_SECONDS = 10.0  # a similarity that would take longer with all its runs has fewer of them
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -39,20 +41,22 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         x = ops.convert_to_tensor(
             rng.normal(size=(options.batch, tokens, options.width)), "float32"
         )
-        ms: dict[str, list[float]] = {similarity: [] for similarity in SIMILARITIES}
-        for turn in range(options.runs + 1):
-            for similarity, form in forms.items():
-                start = time.perf_counter()
-                ops.convert_to_numpy(form(x))
-                if turn:  # the first run compiles
-                    ms[similarity].append(1000 * (time.perf_counter() - start))
-        result[str(tokens)] = ms
+        rows = [Row(name, functools.partial(_finish, form, x)) for name, form in forms.items()]
+        times = timing.measure(rows, Effort(options.runs, ROW_SECONDS))
+        result[str(tokens)] = {similarity: times[similarity]["ms"] for similarity in SIMILARITIES}
     status = ksa.custom_ops.status()
     return {
         "ms": result,
         "active": str(getattr(status, "active", status)),
         "keras": keras.__version__,
     }
+
+
+def _finish(form: Any, x: Any) -> None:
+    """Calls, and waits for the result."""
+    import keras
+
+    keras.ops.convert_to_numpy(form(x))
 
 
 def _compiled(layer: Any) -> Any:

@@ -8,15 +8,17 @@ Forward, and forward with both gradients, compiled on TensorFlow and JAX; the fo
 """
 
 import argparse
-import time
+import functools
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
 import commands
-from kernel_rows.timing import quartiles
+from kernel_rows import timing
+from kernel_rows.timing import Effort, Row, quartiles, ratio
 
 FORMS = ("convolution", "windows")
+ROW_SECONDS = 5.0  # a form that would take longer with all its runs has fewer of them
 # Input and kernel, stride.
 CASES = (
     ((32, 16, 16, 64), (3, 3, 64, 1), 1),
@@ -82,16 +84,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         )
         runs = {form: forms(form, stride) for form in FORMS}
         for kind in ("forward", "with gradients"):
-            times: dict[str, list[float]] = {form: [] for form in FORMS}
-            for count in range(options.runs + 2):
-                for form in FORMS:
-                    start = time.perf_counter()
-                    runs[form][kind](x, w)
-                    if count > 1:  # the first compile
-                        times[form].append(time.perf_counter() - start)
-            medians = {form: 1000 * quartiles(times[form])[1] for form in FORMS}
-            figures.append({"input": x_shape, "kernel": w_shape, "stride": stride, "kind": kind})
-            figures[-1].update(medians)
+            rows = [Row(form, functools.partial(runs[form][kind], x, w)) for form in FORMS]
+            times = timing.measure(rows, Effort(options.runs, ROW_SECONDS))
+            figures.append(
+                {"input": x_shape, "kernel": w_shape, "stride": stride, "kind": kind}
+                | {form: quartiles(times[form]["ms"])[1] for form in FORMS}
+                | {"ratio": ratio(times["convolution"], times["windows"])[1]}
+            )
     return {"rows": figures}
 
 
@@ -107,7 +106,7 @@ def lines(figures: dict[str, Any]) -> list[str]:
             table.append(
                 f"| {backend} | {' | '.join(sizes)} | {row['stride']} | {row['kind']} | "
                 f"{row['convolution']:.2f} ms | {row['windows']:.2f} ms | "
-                f"{row['convolution'] / row['windows']:.2f} |"
+                f"{row['ratio']:.2f} |"
             )
     return table
 

@@ -12,7 +12,7 @@ from keras_shiftadd.ops._windows import Windows, integers, read_windows
 def prefers_windows() -> bool:
     """Whether a sum of windows is faster than a convolution: with JAX on processors.
 
-    There XLA takes 5 to 31 times as long for a depthwise convolution; to TensorFlow and PyTorch
+    There XLA takes 4 to 46 times as long for a depthwise convolution; to TensorFlow and PyTorch
     convolutions are the faster form (`benchmarks/depthwise.py`).
     """
     if keras.backend.backend() != "jax":

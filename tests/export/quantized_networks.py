@@ -8,11 +8,11 @@ from keras import layers
 
 from keras_shiftadd import export
 
-ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+ON_TORCH = keras.backend.backend() == "torch"
 # Integers are made from numbers, not by a backend: elsewhere a case of each kind is enough.
-EVERYWHERE = slice(None if ON_TENSORFLOW else 1)
+EVERYWHERE = slice(None if ON_TORCH else 1)
 once = pytest.mark.skipif(
-    not ON_TENSORFLOW, reason="does not depend on the backend: KERAS_BACKEND=tensorflow"
+    not ON_TORCH, reason="does not depend on the backend: KERAS_BACKEND=torch"
 )
 
 

@@ -13,8 +13,8 @@ from keras_shiftadd import export
 from keras_shiftadd import layers as ksa_layers
 
 pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="does not depend on the backend: KERAS_BACKEND=tensorflow",
+    keras.backend.backend() != "torch",
+    reason="does not depend on the backend: KERAS_BACKEND=torch",
 )
 TARGETS = ("cortex-m4", "cortex-m0")
 

@@ -12,8 +12,8 @@ from keras_shiftadd.export._integer.model import IntegerModel, Tensor
 from keras_shiftadd.export._quantization import Quantization
 
 pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="does not depend on the backend: KERAS_BACKEND=tensorflow",
+    keras.backend.backend() != "torch",
+    reason="does not depend on the backend: KERAS_BACKEND=torch",
 )
 NUMBERS = ops.Requantization(np.ones(1, np.int32), np.ones(1, np.int32), 0)
 IN_PLACE = (ops.Add, ops.Lookup)

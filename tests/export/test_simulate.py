@@ -12,8 +12,8 @@ from keras_shiftadd import export
 pytest.importorskip("ziglang", reason='needs ziglang: pip install "keras-shiftadd[micro]"')
 pytest.importorskip("unicorn", reason='needs unicorn: pip install "keras-shiftadd[micro]"')
 pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="does not depend on the backend: KERAS_BACKEND=tensorflow",
+    keras.backend.backend() != "torch",
+    reason="does not depend on the backend: KERAS_BACKEND=torch",
 )
 PROGRAMS = {
     "cortex-m4": ("qemu-system-arm", "arm-none-eabi-gcc"),

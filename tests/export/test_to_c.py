@@ -21,8 +21,8 @@ from keras_shiftadd.export._tflite.write_model import write_model
 from keras_shiftadd.layers import AdderConv1D
 
 pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="does not depend on the backend: KERAS_BACKEND=tensorflow",
+    keras.backend.backend() != "torch",
+    reason="does not depend on the backend: KERAS_BACKEND=torch",
 )
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror")
 SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")

@@ -13,8 +13,8 @@ from keras_shiftadd.export._integer.reference import run
 from keras_shiftadd.export._tflite.write_model import write_model
 
 only_once = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="does not depend on the backend: KERAS_BACKEND=tensorflow",
+    keras.backend.backend() != "torch",
+    reason="does not depend on the backend: KERAS_BACKEND=torch",
 )
 
 

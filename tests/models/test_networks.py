@@ -10,9 +10,9 @@ from ready_networks import SMALL, randomize, small
 import keras_shiftadd as ksa
 
 OPERATORS = ("conv", "shift", "adder", "shift_adder")
-ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+ON_TORCH = keras.backend.backend() == "torch"
 once = pytest.mark.skipif(
-    not ON_TENSORFLOW, reason="does not depend on the backend: KERAS_BACKEND=tensorflow"
+    not ON_TORCH, reason="does not depend on the backend: KERAS_BACKEND=torch"
 )
 
 

@@ -80,8 +80,8 @@ def test_rooms_at_the_top_of_the_tree_install_inside_the_package(room):
 
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory):
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("a distribution does not depend on the backend: built once, on tensorflow")
+    if keras.backend.backend() != "torch":
+        pytest.skip("a distribution does not depend on the backend: built once, on torch")
     if importlib.util.find_spec("build") is None:
         pytest.skip("build is missing: pip install 'keras-shiftadd[test]'")
     folder = tmp_path_factory.mktemp("dist")

@@ -47,11 +47,24 @@ LONG_FILES = {
     "test_twin.py",
 }
 
+# What does not depend on the backend runs on the one that compiles nothing.
+ONCE = "torch"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Registers the marker of such tests."""
+    config.addinivalue_line("markers", f"once: does not depend on the backend; runs on {ONCE}")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, then those of many tests; workers take them in this order."""
     sizes = Counter(item.path for item in items)
     items.sort(key=lambda item: (item.path.name not in LONG_FILES, -sizes[item.path]))
+    if keras.backend.backend() != ONCE:
+        elsewhere = pytest.mark.skip(reason=f"does not depend on the backend: KERAS_BACKEND={ONCE}")
+        for item in items:
+            if item.get_closest_marker("once"):
+                item.add_marker(elsewhere)
 
 
 @pytest.fixture(autouse=True)

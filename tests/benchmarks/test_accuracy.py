@@ -5,17 +5,13 @@ import pathlib
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(FOLDER))
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="does not depend on the backend: KERAS_BACKEND=tensorflow",
-)
+pytestmark = pytest.mark.once
 
 
 def run_of(test, energy):

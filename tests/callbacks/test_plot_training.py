@@ -6,8 +6,7 @@ import pytest
 import keras_shiftadd as ksa
 
 matplotlib = pytest.importorskip("matplotlib", reason="plots need matplotlib")
-if keras.backend.backend() != "tensorflow":
-    pytest.skip("does not depend on the backend: KERAS_BACKEND=tensorflow", allow_module_level=True)
+pytestmark = pytest.mark.once
 matplotlib.use("Agg")
 
 PLAIN = {"loss": [3.0, 2.0], "accuracy": [0.1, 0.4], "val_loss": [3.5, 2.5], "val_accuracy": [0, 1]}

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 
-import keras
 import pytest
 
 from keras_shiftadd.cli import main
@@ -134,6 +133,7 @@ def test_workers_that_outlast_the_chief_are_ended(search, monkeypatch):
     assert search("chief or time.sleep(600)") == 0
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_reach_the_processes(tmp_path, number):
     script = tmp_path / "script.py"
@@ -184,9 +184,7 @@ def test_a_script_that_is_not_there_is_refused(tmp_path, capsys):
     assert "`script` must be a Python file" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="does not depend on the backend: KERAS_BACKEND=torch"
-)
+@pytest.mark.once
 def test_a_search_of_trials_runs_to_its_end(tmp_path):
     """The whole: script, chief, workers, one of which is killed."""
     program = pathlib.Path(__file__).parents[1] / "tuners" / "score_tuner.py"

@@ -63,6 +63,7 @@ def test_bad_usage_has_status_2(arguments, capsys):
     assert "error: " in capsys.readouterr().err
 
 
+@pytest.mark.once
 def test_module_runs_as_a_program_and_reports_errors_in_its_exit_status(tmp_path):
     environment = {**os.environ, "KERAS_SHIFTADD_OPS": "compiled"}
     done = subprocess.run(

@@ -9,11 +9,6 @@ import pytest
 import keras_shiftadd as ksa
 
 SHAPE, CLASSES = (8, 8, 2), 3
-# The process that trains runs on TensorFlow whatever the backend: a backend that is another one
-# shows that models come and go; PyTorch, because it compiles nothing.
-RUN_ONCE = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="does not depend on the backend: KERAS_BACKEND=torch"
-)
 NEEDS_MODEL_OPTIMIZATION = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow_model_optimization") is None
     or importlib.util.find_spec("tf_keras") is None,

@@ -9,7 +9,7 @@ import pytest
 
 import keras_shiftadd as ksa
 
-pytestmark = [networks.RUN_ONCE, networks.NEEDS_MODEL_OPTIMIZATION]
+pytestmark = [pytest.mark.once, networks.NEEDS_MODEL_OPTIMIZATION]
 X, Y = networks.data()
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from keras_shiftadd.compression import ConstantSparsity, _child_process, prune
 
-pytestmark = [networks.RUN_ONCE, networks.NEEDS_MODEL_OPTIMIZATION]
+pytestmark = [pytest.mark.once, networks.NEEDS_MODEL_OPTIMIZATION]
 
 
 @pytest.fixture

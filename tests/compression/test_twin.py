@@ -8,7 +8,7 @@ import sys
 import networks
 import pytest
 
-pytestmark = [networks.RUN_ONCE, networks.NEEDS_MODEL_OPTIMIZATION]
+pytestmark = [pytest.mark.once, networks.NEEDS_MODEL_OPTIMIZATION]
 PROGRAM = pathlib.Path(__file__).with_name("twin_program.py")
 
 

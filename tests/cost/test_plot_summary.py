@@ -8,8 +8,7 @@ import pytest
 import keras_shiftadd as ksa
 
 matplotlib = pytest.importorskip("matplotlib", reason="plots need matplotlib")
-if keras.backend.backend() != "tensorflow":
-    pytest.skip("does not depend on the backend: KERAS_BACKEND=tensorflow", allow_module_level=True)
+pytestmark = pytest.mark.once
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-import keras
 import pytest
 
 import keras_shiftadd as ksa
@@ -30,10 +29,7 @@ REFERENCES = (*SANITIZED, "-O1")  # of the drivers: their plain loops run long
 CASES = 20_000
 CUSTOM_CASES = 5_000
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="the kernels know no backend: checked once, with the TensorFlow suite",
-)
+pytestmark = pytest.mark.once
 
 
 def run(*command):

@@ -9,7 +9,6 @@ import subprocess
 import sys
 
 import doc_pages
-import keras
 import pytest
 
 COMMAND = re.compile(r"<!-- (benchmarks/\S+\.py --render \S+) -->")
@@ -20,9 +19,7 @@ QUOTED = [
 ]
 RESULTS = sorted((doc_pages.ROOT / "benchmarks" / "results").glob("*.json"))
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="does not depend on the backend: on torch"
-)
+pytestmark = pytest.mark.once
 
 
 @pytest.mark.parametrize(("page", "command"), QUOTED)

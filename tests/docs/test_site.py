@@ -9,7 +9,6 @@ import sys
 import urllib.parse
 
 import doc_pages
-import keras
 import pytest
 import test_doc_names
 
@@ -18,8 +17,7 @@ if importlib.util.find_spec("mkdocstrings") is None:
         "mkdocs-material and mkdocstrings are missing: pip install -r requirements/docs.txt",
         allow_module_level=True,
     )
-if keras.backend.backend() != "tensorflow":
-    pytest.skip("does not depend on the backend: KERAS_BACKEND=tensorflow", allow_module_level=True)
+pytestmark = pytest.mark.once
 
 ANCHOR = re.compile(r'\bid="?([^"\s>]+)')
 TARGET = re.compile(r'\b(?:href|src)="?([^"\s>]+)')

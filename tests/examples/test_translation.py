@@ -13,10 +13,6 @@ for _module in ("sentencepiece", "sacrebleu", "matplotlib"):
 translation = importlib.import_module("translation")
 data = importlib.import_module("translation_data")
 
-ONCE = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="does not depend on the backend: on torch"
-)
-
 
 @pytest.fixture(scope="module")
 def subwords():
@@ -24,7 +20,7 @@ def subwords():
     return data.Subwords.learned((s for pair in pairs for s in pair), 80)
 
 
-@ONCE
+@pytest.mark.once
 def test_subwords_give_sentences_back(subwords):
     for pair in data.made_up_pairs(5, 3):
         for sentence in pair:
@@ -33,7 +29,7 @@ def test_subwords_give_sentences_back(subwords):
             assert subwords.decode(tokens) == sentence
 
 
-@ONCE
+@pytest.mark.once
 def test_batches_hold_each_pair_once_and_targets_shifted_by_one(subwords):
     pairs = [tuple(map(subwords.encode, pair)) for pair in data.made_up_pairs(21, 3)]
     batches = data.Batches(pairs, 4, 0)
@@ -48,7 +44,7 @@ def test_batches_hold_each_pair_once_and_targets_shifted_by_one(subwords):
     assert sorted(seen) == sorted(pair[0] for pair in pairs)
 
 
-@ONCE
+@pytest.mark.once
 @pytest.mark.parametrize("seed", range(3))
 def test_the_first_two_batches_differ_in_length_where_any_do(seed):
     # Otherwise Keras takes their length for that of all batches, and fails at the first other one.
@@ -58,7 +54,7 @@ def test_the_first_two_batches_differ_in_length_where_any_do(seed):
     assert lengths == [{24}, {8}]
 
 
-@ONCE
+@pytest.mark.once
 def test_files_are_read_plain_and_compressed(tmp_path):
     (tmp_path / "a.en").write_text("one\ntwo\n", "utf-8")
     with gzip.open(tmp_path / "a.de.gz", "wt", encoding="utf-8") as file:
@@ -70,7 +66,7 @@ def test_files_are_read_plain_and_compressed(tmp_path):
         data.read_pairs(tmp_path / "a.en", tmp_path / "a.de.gz")
 
 
-@ONCE
+@pytest.mark.once
 def test_files_are_needed_without_quick(capsys):
     with pytest.raises(SystemExit):
         translation.main([])

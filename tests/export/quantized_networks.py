@@ -2,18 +2,13 @@
 
 import keras
 import numpy as np
-import pytest
 from export_helpers import predict
 from keras import layers
 
 from keras_shiftadd import export
 
-ON_TORCH = keras.backend.backend() == "torch"
 # Integers are made from numbers, not by a backend: elsewhere a case of each kind is enough.
-EVERYWHERE = slice(None if ON_TORCH else 1)
-once = pytest.mark.skipif(
-    not ON_TORCH, reason="does not depend on the backend: KERAS_BACKEND=torch"
-)
+EVERYWHERE = slice(None if keras.backend.backend() == "torch" else 1)
 
 
 def hold(model, data, most_steps=2.5, most_relative=0.025, **arguments):

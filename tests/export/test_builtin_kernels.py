@@ -2,7 +2,6 @@
 
 import importlib.util
 
-import keras
 import numpy as np
 import pytest
 from builtin_kernels import all_bytes, file_of, integers_of, quantization, run
@@ -23,10 +22,7 @@ from keras_shiftadd.export._quantization import Quantization
 from keras_shiftadd.export._quantize.builder import rescaled
 from keras_shiftadd.export._quantize.pooling import mean_multiplier
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="does not depend on the backend: KERAS_BACKEND=tensorflow",
-)
+pytestmark = pytest.mark.once
 SEEDS = range(4)
 
 

@@ -3,7 +3,6 @@
 import importlib.util
 import pathlib
 
-import keras
 import numpy as np
 import pytest
 from export_helpers import normal, sequential, settle
@@ -12,10 +11,7 @@ from keras import layers
 from keras_shiftadd import export
 from keras_shiftadd import layers as ksa_layers
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch",
-    reason="does not depend on the backend: KERAS_BACKEND=torch",
-)
+pytestmark = pytest.mark.once
 TARGETS = ("cortex-m4", "cortex-m0")
 
 

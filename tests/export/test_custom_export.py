@@ -5,7 +5,7 @@ import pytest
 from export_helpers import normal, not_on_jax, predict, sequential, settle
 from integer_models import NetworkBuilder, assert_equal_models
 from keras import layers
-from tflite_runners import only_once, require_operators
+from tflite_runners import require_operators
 
 from keras_shiftadd import export
 from keras_shiftadd import layers as ksa_layers
@@ -73,7 +73,7 @@ def test_the_audit_finds_shifts_and_no_products(exported):
     assert f"{8 * 8 * 6 * 27:,} shifts" in str(audit)
 
 
-@only_once
+@pytest.mark.once
 def test_scales_of_powers_of_two_need_no_rescaling(model_and_data, tmp_path):
     data = normal(8, 8, 3)
     model = sequential((8, 8, 3), ksa_layers.ShiftConv2D(6, 3))
@@ -85,7 +85,7 @@ def test_scales_of_powers_of_two_need_no_rescaling(model_and_data, tmp_path):
     audit.assert_multiplication_free(allow_scaling=False)
 
 
-@only_once
+@pytest.mark.once
 def test_a_sequence_keeps_the_shape_of_the_model(tmp_path):
     require_operators()
     data = normal(12, 3)
@@ -98,7 +98,7 @@ def test_a_sequence_keeps_the_shape_of_the_model(tmp_path):
         assert interpreter.output_details.shape == (1, 12, 5)
 
 
-@only_once
+@pytest.mark.once
 def test_a_network_is_written_and_read(model_and_data, tmp_path):
     network = export.quantize(*model_and_data)
     path = tmp_path / "network.tflite"
@@ -106,13 +106,13 @@ def test_a_network_is_written_and_read(model_and_data, tmp_path):
     assert_equal_models(export.read_tflite(path), network)
 
 
-@only_once
+@pytest.mark.once
 def test_a_keras_model_is_not_a_network(model_and_data, tmp_path):
     with pytest.raises(TypeError, match=r"must be an IntegerModel.*Sequential"):
         export.write_tflite(model_and_data[0], tmp_path / "model.tflite")
 
 
-@only_once
+@pytest.mark.once
 def test_unknown_kernels_are_refused(model_and_data, tmp_path):
     path = tmp_path / "model.tflite"
     with pytest.raises(ValueError, match="`kernels` must be one of builtin, custom"):
@@ -120,7 +120,7 @@ def test_unknown_kernels_are_refused(model_and_data, tmp_path):
     assert not path.exists()
 
 
-@only_once
+@pytest.mark.once
 def test_another_wheel_of_tflite_micro_is_refused(exported, monkeypatch):
     require_operators()
     module = "keras_shiftadd.custom_ops.tflite_micro_binding"
@@ -129,14 +129,14 @@ def test_another_wheel_of_tflite_micro_is_refused(exported, monkeypatch):
         export.Interpreter(exported[0], "tflite-micro")
 
 
-@only_once
+@pytest.mark.once
 def test_missing_kernels_are_named_with_the_command_that_builds_them(exported, monkeypatch):
     monkeypatch.setattr("keras_shiftadd.custom_ops._library.library_folder", lambda: exported[0])
     with pytest.raises(RuntimeError, match="keras-shiftadd build --force"):
         export.Interpreter(exported[0])
 
 
-@only_once
+@pytest.mark.once
 def test_the_export_compares_with_the_reference_without_kernels(
     model_and_data, tmp_path, monkeypatch
 ):
@@ -147,7 +147,7 @@ def test_the_export_compares_with_the_reference_without_kernels(
     assert report.runtime == "reference"
 
 
-@only_once
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("found", "put"),
     [
@@ -169,7 +169,7 @@ def test_the_audit_takes_nothing_on_trust(found, put, rng, tmp_path):
         audit.assert_multiplication_free()
 
 
-@only_once
+@pytest.mark.once
 def test_a_custom_operator_that_multiplies_is_found(rng, tmp_path):
     builder = NetworkBuilder(rng, (4, 4, 3))
     builder.convolution(0, "conv", 5, rounding="single")

@@ -1,6 +1,5 @@
 """The emulator: C functions on each processor, their results and their instructions."""
 
-import keras
 import pytest
 
 from keras_shiftadd.export._simulate.block_counter import BlockCounter, CompiledBlockCounter
@@ -12,10 +11,7 @@ from keras_shiftadd.export._targets import TARGETS
 
 pytest.importorskip("ziglang", reason='needs ziglang: pip install "keras-shiftadd[micro]"')
 pytest.importorskip("unicorn", reason='needs unicorn: pip install "keras-shiftadd[micro]"')
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="does not depend on the backend: KERAS_BACKEND=tensorflow",
-)
+pytestmark = pytest.mark.once
 
 CORES = {name: target.core for name, target in TARGETS.items() if target.core is not None}
 WITHOUT_CONDITIONS = ("cortex-m0", "rv32i", "rv32im")

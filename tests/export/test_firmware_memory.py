@@ -1,6 +1,5 @@
 """What lies where while generated C runs: nothing that is still to be read is overwritten."""
 
-import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,10 +10,7 @@ from keras_shiftadd.export._integer import operators as ops
 from keras_shiftadd.export._integer.model import IntegerModel, Tensor
 from keras_shiftadd.export._quantization import Quantization
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch",
-    reason="does not depend on the backend: KERAS_BACKEND=torch",
-)
+pytestmark = pytest.mark.once
 NUMBERS = ops.Requantization(np.ones(1, np.int32), np.ones(1, np.int32), 0)
 IN_PLACE = (ops.Add, ops.Lookup)
 

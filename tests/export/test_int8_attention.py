@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from attention_networks import encoder, randomized, sequences, vision
 from test_to_c import SANITIZERS, STRICT, c_compiler, run_command
-from tflite_runners import assert_runs_alike, only_once, require_operators
+from tflite_runners import assert_runs_alike, require_operators
 
 import keras_shiftadd as ksa
 from keras_shiftadd import export
@@ -28,7 +28,7 @@ from keras_shiftadd.export._tflite import derived_integers
 from keras_shiftadd.export._tflite.read_model import read_model
 from keras_shiftadd.export._tflite.write_model import write_model
 
-pytestmark = only_once
+pytestmark = pytest.mark.once
 
 BLOCKS = {
     "dense": {},

@@ -19,7 +19,7 @@ from keras_shiftadd import export
 from keras_shiftadd import layers as ksa_layers
 
 # The file is written from numbers, not by a backend: elsewhere a case of each kind is enough.
-EVERYWHERE = slice(None if keras.backend.backend() == "tensorflow" else 1)
+EVERYWHERE = slice(None if keras.backend.backend() == "torch" else 1)
 
 
 def is_adder(path):

@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 
-import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,10 +23,7 @@ from keras_shiftadd.export._integer.reference import run, run_all
 from keras_shiftadd.export._integer.requantize import multiply
 from keras_shiftadd.export._quantization import Quantization
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="does not depend on the backend: KERAS_BACKEND=tensorflow",
-)
+pytestmark = pytest.mark.once
 UNIT = Quantization(1.0, 3)
 
 

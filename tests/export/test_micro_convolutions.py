@@ -6,7 +6,6 @@ import pathlib
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,9 +16,7 @@ from keras_shiftadd.export._c.kernels import KERNELS
 from keras_shiftadd.export._c.packing import multipliers
 from keras_shiftadd.export._integer.reference import run
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="does not depend on the backend: KERAS_BACKEND=jax"
-)
+pytestmark = pytest.mark.once
 
 SAME = ((1, 1), (1, 1))
 # Image, window, channels, filters, and what else there is.

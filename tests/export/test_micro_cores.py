@@ -1,6 +1,5 @@
 """The kernels for microcontrollers have the bits of the reference on each emulated processor."""
 
-import keras
 import numpy as np
 import pytest
 from micro_kernels import draw_convolution
@@ -15,9 +14,7 @@ from keras_shiftadd.export._targets import find_target
 
 pytest.importorskip("ziglang", reason='needs ziglang: pip install "keras-shiftadd[micro]"')
 pytest.importorskip("unicorn", reason='needs unicorn: pip install "keras-shiftadd[micro]"')
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="does not depend on the backend: KERAS_BACKEND=jax"
-)
+pytestmark = pytest.mark.once
 
 # One for each set of instructions that there is code for, and one without any.
 CORES = ("cortex-m4", "cortex-m0", "rv32i", "rv32im")

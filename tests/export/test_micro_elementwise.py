@@ -2,7 +2,6 @@
 
 import ctypes
 
-import keras
 import numpy as np
 import pytest
 from micro_kernels import compile_library
@@ -19,9 +18,7 @@ from keras_shiftadd.export._integer.operators import (
 from keras_shiftadd.export._integer.softmax import softmax
 from keras_shiftadd.export._integer.windows import output_size
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="does not depend on the backend: KERAS_BACKEND=jax"
-)
+pytestmark = pytest.mark.once
 ROUNDINGS = ("single", "double")
 
 

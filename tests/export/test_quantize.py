@@ -16,7 +16,7 @@ from export_helpers import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
-from quantized_networks import EVERYWHERE, hold, kinds, once, residual
+from quantized_networks import EVERYWHERE, hold, kinds, residual
 
 from keras_shiftadd import export
 from keras_shiftadd import layers as ksa_layers
@@ -78,7 +78,7 @@ def test_shift_adder_convolution():
     assert (shift.operator, adder.operator) == ("shift", "adder")
 
 
-@once
+@pytest.mark.once
 @settings(max_examples=12, deadline=None)
 @given(
     operator=st.sampled_from(["conv", "shift", "adder"]),
@@ -111,7 +111,7 @@ def test_a_normalization_and_a_relu_are_folded(operator):
     assert (convolution.requantization.multiplier < 0).any() == (operator == "adder")
 
 
-@once
+@pytest.mark.once
 def test_single_rounding_has_a_shift_of_32_where_the_factor_is_below_one_half():
     data = normal(8, 8, 8)
     model = sequential((8, 8, 8), layers.Conv2D(6, 3))
@@ -120,7 +120,7 @@ def test_single_rounding_has_a_shift_of_32_where_the_factor_is_below_one_half():
     assert (convolution.requantization.shift == 32).all()
 
 
-@once
+@pytest.mark.once
 def test_power_of_two_scales_of_a_shift_layer_cost_nothing():
     data = normal(8, 8, 4)
     model = sequential((8, 8, 4), ksa_layers.ShiftConv2D(6, 3))
@@ -128,7 +128,7 @@ def test_power_of_two_scales_of_a_shift_layer_cost_nothing():
     assert (convolution.requantization.multiplier == 1).all()
 
 
-@once
+@pytest.mark.once
 def test_power_of_two_scales_behind_a_normalization_keep_the_means():
     data = normal(8, 8, 4)
     gain = keras.initializers.RandomUniform(0.5, 1.5, seed=0)
@@ -144,7 +144,7 @@ def test_power_of_two_scales_behind_a_normalization_keep_the_means():
     np.testing.assert_allclose(received, predict(model, data).mean(axis=(0, 1, 2)), atol=0.02)
 
 
-@once
+@pytest.mark.once
 def test_adder_weights_beyond_the_inputs_cost_no_precision():
     data = normal(7, 7, 4)
     far = keras.initializers.RandomNormal(stddev=300.0, seed=0)
@@ -156,7 +156,7 @@ def test_adder_weights_beyond_the_inputs_cost_no_precision():
     assert np.abs(received - predict(model, data)).mean() > 0.3
 
 
-@once
+@pytest.mark.once
 def test_another_reader_of_an_adder_input_keeps_its_own_scale():
     data = normal(8, 8, 3)
     wide = keras.initializers.RandomNormal(stddev=5.0, seed=0)
@@ -175,7 +175,7 @@ def test_another_reader_of_an_adder_input_keeps_its_own_scale():
     assert add.inputs[1] == 0
 
 
-@once
+@pytest.mark.once
 def test_the_mean_error_of_a_channel_is_taken_off():
     data = normal(8, 8, 8)
     model = settle(
@@ -193,7 +193,7 @@ def test_the_mean_error_of_a_channel_is_taken_off():
     assert errors[1] < errors[0] / 3
 
 
-@once
+@pytest.mark.once
 def test_fixed_point_inputs_of_a_shift_layer_are_rounded_down():
     layer = ksa_layers.ShiftConv2D(
         1, 1, activation_bits=(3, 1), kernel_initializer="ones", use_bias=False
@@ -209,7 +209,7 @@ def test_fixed_point_inputs_of_a_shift_layer_are_rounded_down():
     )
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("layer", "reason"),
     [
@@ -223,7 +223,7 @@ def test_a_layer_without_an_int8_form_is_named(layer, reason):
         export.quantize(sequential((8, 8, 3), layer), normal(8, 8, 3))
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from export_helpers import normal, sequential
 from keras import layers
-from quantized_networks import EVERYWHERE, hold, kinds, once
+from quantized_networks import EVERYWHERE, hold, kinds
 
 from keras_shiftadd import export
 from keras_shiftadd import layers as ksa_layers
@@ -53,7 +53,7 @@ def test_keras_layers(shape, make, most_steps):
     hold(sequential(shape, make()), normal(*shape), most_steps, calibration="minmax")
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize(
     "activation",
     ["relu", "relu6", "leaky_relu", "sigmoid", "tanh", "softmax", "elu", "silu", "hard_silu"],
@@ -63,7 +63,7 @@ def test_activations(activation):
     hold(model, normal(6, 6, 3), most_steps=6.0)
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize(("exponent", "most_steps"), [(0.1, 60.0), (0.5, 12.0), (1.7, 2.0)])
 def test_a_power_is_a_table(exponent, most_steps):
     power = ksa_layers.PowerActivation(1.0)
@@ -74,21 +74,21 @@ def test_a_power_is_a_table(exponent, most_steps):
     assert lookup.function == "power"
 
 
-@once
+@pytest.mark.once
 def test_a_power_has_no_builtin_operator(tmp_path):
     model = sequential((6, 6, 3), ksa_layers.PowerActivation(1.5))
     with pytest.raises(export.UnsupportedLayerError, match='kernels="custom"'):
         export.to_tflite(model, tmp_path / "model.tflite", normal(6, 6, 3), verbose=0)
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize(("activation", "scale"), [("sigmoid", 1 / 256), ("tanh", 1 / 128)])
 def test_the_scale_of_a_bounded_function_is_fixed(activation, scale):
     network = export.quantize(sequential((6,), layers.Activation(activation)), 99 * normal(6))
     assert network.tensors[network.output].quantization.scale == scale
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize("limit", [1.0, 6.0, 10.0])
 def test_relu_keeps_its_limit(limit):
     data = normal(6, 6, 3) * 8
@@ -100,7 +100,7 @@ def test_relu_keeps_its_limit(limit):
         assert received.min() == 0.0
 
 
-@once
+@pytest.mark.once
 def test_a_gate_multiplies_each_channel():
     inputs = keras.Input((8, 8, 3))
     gate = layers.GlobalAveragePooling2D(keepdims=True)(inputs)
@@ -109,7 +109,7 @@ def test_a_gate_multiplies_each_channel():
     assert kinds(network) == [Mean, Reshape, Convolution, Lookup, Reshape, Multiply]
 
 
-@once
+@pytest.mark.once
 def test_concatenated_tensors_take_the_scale_of_the_whole():
     inputs = keras.Input((8, 8, 3))
     parts = [layers.Conv2D(4, 1)(inputs), layers.Conv2D(2, 1)(inputs), inputs]
@@ -118,20 +118,20 @@ def test_concatenated_tensors_take_the_scale_of_the_whole():
     assert [kind for kind in kinds(network) if kind is Lookup] == [Lookup]
 
 
-@once
+@pytest.mark.once
 def test_zeros_around_the_input_of_a_convolution_are_its_padding():
     model = sequential((8, 8, 3), layers.ZeroPadding2D(((1, 2), (3, 0))), layers.Conv2D(3, 3))
     [convolution] = hold(model, normal(8, 8, 3)).operators
     assert convolution.pads == ((1, 2), (3, 0))
 
 
-@once
+@pytest.mark.once
 def test_zeros_that_others_read_are_an_operator():
     model = sequential((8, 8, 3), layers.ZeroPadding2D(1), layers.MaxPooling2D(2))
     assert kinds(hold(model, normal(8, 8, 3)))[0] is Pad
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize("rounding", ["single", "double"])
 def test_sums_and_differences(rounding):
     inputs = keras.Input((8, 8, 3))
@@ -147,7 +147,7 @@ def test_sums_and_differences(rounding):
     ]
 
 
-@once
+@pytest.mark.once
 def test_sums_that_are_rounded_once_are_those_of_the_real_numbers():
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, layers.Add()([inputs, layers.Activation("tanh")(inputs)]))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from export_helpers import hybrid_network, normal, predict, sequential, settle
 from keras import layers
-from quantized_networks import EVERYWHERE, hold, once
+from quantized_networks import EVERYWHERE, hold
 
 from keras_shiftadd import export
 from keras_shiftadd import layers as ksa_layers
@@ -41,7 +41,7 @@ def test_a_hybrid_network_keeps_its_outputs(calibration):
     ]  # fmt: skip
 
 
-@once
+@pytest.mark.once
 def test_channels_that_never_vary_do_not_spoil_the_others():
     data = normal(8, 8, 3)
     model = sequential((8, 8, 3), ksa_layers.AdderConv2D(4, 1), layers.BatchNormalization())
@@ -54,7 +54,7 @@ def test_channels_that_never_vary_do_not_spoil_the_others():
     np.testing.assert_allclose(received[..., 1], 0.7, atol=0.03)
 
 
-@once
+@pytest.mark.once
 def test_a_classifier_behind_dead_units():
     dead = layers.Dense(4, activation="relu", bias_initializer=keras.initializers.Constant(-100.0))
     model = sequential((5,), dead, layers.Dense(3, bias_initializer=keras.initializers.Ones()))
@@ -63,7 +63,7 @@ def test_a_classifier_behind_dead_units():
     np.testing.assert_allclose(export.IntegerInterpreter(network).predict(data), 1.0, atol=0.01)
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "silu", "softmax"])
 def test_an_activation_that_is_always_zero(activation):
     zero = layers.Dense(4, kernel_initializer="zeros")
@@ -73,7 +73,7 @@ def test_an_activation_that_is_always_zero(activation):
     np.testing.assert_allclose(received, predict(model, data), atol=0.02)
 
 
-@once
+@pytest.mark.once
 def test_named_tensors_can_be_looked_at():
     data = normal(8, 8, 3)
     model = sequential((8, 8, 3), layers.Conv2D(4, 3, name="first"), layers.Flatten(name="flat"))
@@ -121,7 +121,7 @@ def test_a_quantization_aware_model_survives_saving(tmp_path):
     np.testing.assert_array_equal(predict(loaded, data), predict(aware, data))
 
 
-@once
+@pytest.mark.once
 def test_a_range_of_other_bits_is_refused():
     model = sequential((8,), ksa_layers.FakeQuantization(num_bits=4))
     with pytest.raises(export.UnsupportedLayerError, match="num_bits must be 8"):
@@ -145,7 +145,7 @@ def test_a_report_measures_each_step():
     assert adder.name in str(report)
 
 
-@once
+@pytest.mark.once
 def test_layers_behind_rounded_gains_have_the_deviations_of_the_model():
     data = normal(8, 8, 4)
     gain = keras.initializers.RandomUniform(0.5, 1.5, seed=0)

@@ -2,7 +2,6 @@
 
 import shutil
 
-import keras
 import numpy as np
 import pytest
 from firmware_networks import NETWORKS, network
@@ -11,10 +10,7 @@ from keras_shiftadd import export
 
 pytest.importorskip("ziglang", reason='needs ziglang: pip install "keras-shiftadd[micro]"')
 pytest.importorskip("unicorn", reason='needs unicorn: pip install "keras-shiftadd[micro]"')
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch",
-    reason="does not depend on the backend: KERAS_BACKEND=torch",
-)
+pytestmark = pytest.mark.once
 PROGRAMS = {
     "cortex-m4": ("qemu-system-arm", "arm-none-eabi-gcc"),
     "rv32i": ("qemu-system-riscv32", "riscv64-unknown-elf-gcc"),

@@ -6,12 +6,12 @@ import pytest
 from integer_models import NetworkBuilder, assert_equal_models, random_inputs
 from keras import layers
 from keras_networks import NETWORKS, as_trained
-from tflite_runners import assert_runs_alike, only_once, require_operators
+from tflite_runners import assert_runs_alike, require_operators
 
 from keras_shiftadd import export
 from keras_shiftadd import layers as ksa_layers
 
-pytestmark = only_once
+pytestmark = pytest.mark.once
 
 
 @pytest.mark.parametrize("name", NETWORKS)

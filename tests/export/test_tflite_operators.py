@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from integer_models import NetworkBuilder, convolution_model, random_inputs
-from tflite_runners import assert_runs_alike, only_once, require_operators
+from tflite_runners import assert_runs_alike, require_operators
 
 from keras_shiftadd import export
 from keras_shiftadd.export._tflite.write_model import write_model
 
-pytestmark = only_once
+pytestmark = pytest.mark.once
 
 GRID = {
     "same": {"shape": (7, 6, 4), "filters": 5},

@@ -12,13 +12,12 @@ from integer_models import (
     random_inputs,
 )
 from test_tflite_operators import GRID
-from tflite_runners import only_once
 
 from keras_shiftadd.export._integer.reference import run
 from keras_shiftadd.export._tflite.read_model import read_model
 from keras_shiftadd.export._tflite.write_model import write_model
 
-pytestmark = only_once
+pytestmark = pytest.mark.once
 
 
 def network(rng):

@@ -20,10 +20,7 @@ from keras_shiftadd.export._targets import TARGETS
 from keras_shiftadd.export._tflite.write_model import write_model
 from keras_shiftadd.layers import AdderConv1D
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch",
-    reason="does not depend on the backend: KERAS_BACKEND=torch",
-)
+pytestmark = pytest.mark.once
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror")
 SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 

@@ -2,7 +2,6 @@
 
 import pathlib
 
-import keras
 import numpy as np
 import pytest
 
@@ -11,11 +10,6 @@ from keras_shiftadd.custom_ops import _library
 from keras_shiftadd.export._integer.model import IntegerModel
 from keras_shiftadd.export._integer.reference import run
 from keras_shiftadd.export._tflite.write_model import write_model
-
-only_once = pytest.mark.skipif(
-    keras.backend.backend() != "torch",
-    reason="does not depend on the backend: KERAS_BACKEND=torch",
-)
 
 
 def require_operators() -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 
-import keras
 import numpy as np
 import pytest
 
@@ -10,10 +9,7 @@ from keras_shiftadd.models._beam_search import beam_search, greedy_search
 
 START, END, VOCABULARY, LENGTH = 1, 2, 5, 4
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="the searches do not depend on the backend: tested once, on tensorflow",
-)
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture

@@ -10,10 +10,6 @@ from ready_networks import SMALL, randomize, small
 import keras_shiftadd as ksa
 
 OPERATORS = ("conv", "shift", "adder", "shift_adder")
-ON_TORCH = keras.backend.backend() == "torch"
-once = pytest.mark.skipif(
-    not ON_TORCH, reason="does not depend on the backend: KERAS_BACKEND=torch"
-)
 
 
 def used(model):
@@ -23,7 +19,7 @@ def used(model):
     return {step.operator for row in inner for step in row.steps}
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_blocks_of_all_operators_are_normalised(name):
     # One build of a deep network holds all operators; the number of blocks is in the message.
@@ -36,7 +32,7 @@ def test_blocks_of_all_operators_are_normalised(name):
     assert ksa.layers.check_normalization(model) == []
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize("name", ["DSCNN", "MobileNetV3Small", "ResNet8"])
 def test_all_inner_kernels_have_the_operator(name, operator):
@@ -45,7 +41,7 @@ def test_all_inner_kernels_have_the_operator(name, operator):
     assert ksa.layers.check_normalization(model) == []
 
 
-@once
+@pytest.mark.once
 def test_stem_and_classifier_multiply_unless_they_are_told():
     plain = {layer.name: layer for layer in small("ResNet8", operators="adder").layers}
     assert type(plain["stem"]) is keras.layers.Conv2D
@@ -58,14 +54,14 @@ def test_stem_and_classifier_multiply_unless_they_are_told():
     assert np.allclose(model.predict(np.ones((1, 8, 8, 3)), verbose=0).sum(), 1, atol=1e-5)
 
 
-@once
+@pytest.mark.once
 def test_blocks_have_operators_of_their_own():
     model = small("ResNet8", operators=("conv", "shift", "adder"))
     kinds = [type(model.get_layer(f"stage{i}_block0_conv1")) for i in range(3)]
     assert kinds == [keras.layers.Conv2D, ksa.layers.ShiftConv2D, ksa.layers.AdderConv2D]
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -87,7 +83,7 @@ def test_a_wrong_argument_is_named(arguments, message):
         small("ResNet8", **arguments)
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["DSCNN", "MobileNetV3Small", "ResNet8"])
 def test_without_a_classifier_there_is_a_feature_map_or_a_vector(name):
     whole = small(name, include_top=False)
@@ -98,7 +94,7 @@ def test_without_a_classifier_there_is_a_feature_map_or_a_vector(name):
         assert model.output_shape == (None, channels)
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize("operator", ["conv", "shift_adder"])
 @pytest.mark.parametrize("name", ["DSCNN", "MobileNetV3Small", "ResNet8"])
 def test_a_time_series_is_an_image_of_one_column(name, operator):
@@ -144,9 +140,9 @@ def test_a_network_learns_two_classes(arguments, rng):
 @pytest.mark.parametrize(
     ("name", "operator"),
     [
-        pytest.param("MobileNetV3Small", "shift", marks=once),
+        pytest.param("MobileNetV3Small", "shift", marks=pytest.mark.once),
         ("DSCNN", "adder"),
-        pytest.param("ResNet8", "shift_adder", marks=once),
+        pytest.param("ResNet8", "shift_adder", marks=pytest.mark.once),
     ],
 )
 def test_networks_train_inside_wider_ones(name, operator, rng):
@@ -158,7 +154,7 @@ def test_networks_train_inside_wider_ones(name, operator, rng):
     assert kept == []
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("name", "operator"),
     [

@@ -7,10 +7,7 @@ from ready_networks import copy_weights, randomize, steps
 
 from keras_shiftadd import models
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch",
-    reason="does not depend on the backend: KERAS_BACKEND=torch",
-)
+pytestmark = pytest.mark.once
 
 
 def trained(model):

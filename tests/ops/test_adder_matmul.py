@@ -115,9 +115,7 @@ def test_narrow_types_are_accumulated_in_float32(rng, dtype, tolerance):
     assert relative(y, reference.adder_matmul(*wide)) < tolerance
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="memory does not depend on the backend: on torch"
-)
+@pytest.mark.once
 def test_the_portable_form_never_holds_all_differences():
     # 2^26 differences would take 256 MiB; the result takes 4 MiB.
     code = """

@@ -10,9 +10,7 @@ import keras_shiftadd as ksa
 from keras_shiftadd.tuners import AugmentationSpace, HybridOracle, HybridTuner, Supernet
 
 # Another compiled supernet takes long on TensorFlow and JAX, and shows nothing new there.
-compiles_again = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="runs once, with KERAS_BACKEND=torch"
-)
+compiles_again = pytest.mark.once
 
 
 def space_of():

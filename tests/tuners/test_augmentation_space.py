@@ -5,7 +5,6 @@ import random
 
 import keras
 import pytest
-from run_once import once
 from small_spaces import edited, small_space, without_random_weights
 
 import keras_shiftadd as ksa
@@ -13,7 +12,7 @@ from keras_shiftadd.cost import Budget
 from keras_shiftadd.tuners import AugmentationSpace
 from keras_shiftadd.tuners._oracle.enumeration import all_architectures
 
-pytestmark = once
+pytestmark = pytest.mark.once
 
 TINY = {
     "inverted residual": small_space(operators=("shift", "adder"), attention_stages=0),

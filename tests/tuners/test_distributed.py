@@ -7,13 +7,12 @@ import time
 
 import pytest
 from forked_programs import ForkedProgram
-from run_once import once
 from score_tuner import make_tuner, runs
 
 PROGRAM = pathlib.Path(__file__).with_name("score_tuner.py")
 TRIALS = 12
 
-pytestmark = once
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture

@@ -8,12 +8,11 @@ import keras_tuner
 import pytest
 from keras_tuner.engine.trial import TrialStatus
 from priced_space import little_space, score, tiny_space
-from run_once import once
 
 from keras_shiftadd.cost import Budget
 from keras_shiftadd.tuners import HybridOracle
 
-pytestmark = once
+pytestmark = pytest.mark.once
 
 OBJECTIVE = keras_tuner.Objective("score", "max")
 

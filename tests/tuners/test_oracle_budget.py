@@ -5,7 +5,6 @@ import random
 import keras_tuner
 import pytest
 from priced_space import score, tiny_space
-from run_once import once
 
 from keras_shiftadd.cost import Budget
 from keras_shiftadd.tuners import HybridOracle, HybridSpace
@@ -31,7 +30,7 @@ def run_to_the_end(oracle, folder):
         oracle.end_trial(trial)
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize("budget", BUDGETS.values(), ids=BUDGETS)
 @pytest.mark.parametrize(
     ("method", "draws"), [("evolution", 3000), ("regularized_evolution", 1500), ("random", 500)]
@@ -54,7 +53,7 @@ def test_every_one_of_10_000_proposals_keeps_the_budget(budget, method, draws):
     assert origins == ({"random"} if method == "random" else {"random", *children})
 
 
-@once
+@pytest.mark.once
 def test_most_random_architectures_are_above_these_budgets():
     space, rng = space_of_two_stages(), random.Random(0)
     for budget in BUDGETS.values():
@@ -86,7 +85,7 @@ def test_trials_of_a_space_of_networks_keep_the_budget(tmp_path):
     assert 2 < len(oracle.trials) < 8
 
 
-@once
+@pytest.mark.once
 def test_a_tight_budget_is_searched_to_its_end(tmp_path):
     # The architecture that costs least, and those that need a little more: far too few to draw.
     space = tiny_space()
@@ -97,7 +96,7 @@ def test_a_tight_budget_is_searched_to_its_end(tmp_path):
     assert len(oracle.trials) == 3**3
 
 
-@once
+@pytest.mark.once
 class TestImpossible:
     def make(self, **limits):
         return HybridOracle(tiny_space(), OBJECTIVE, Budget(**limits))

@@ -8,9 +8,7 @@ from priced_space import little_space, score, tiny_space
 
 from keras_shiftadd.tuners import HybridSpace
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="does not depend on the backend: KERAS_BACKEND=torch"
-)
+pytestmark = pytest.mark.once
 
 
 def test_random_search_trains_networks_of_the_space(tmp_path, rng):

@@ -8,7 +8,6 @@ import signal
 import pytest
 from forked_programs import ForkedProgram
 from priced_space import tiny_space
-from run_once import once
 from score_tuner import make_tuner, outcome, runs
 
 from keras_shiftadd.cost import Budget
@@ -16,7 +15,7 @@ from keras_shiftadd.cost import Budget
 PROGRAM = pathlib.Path(__file__).with_name("score_tuner.py")
 TRIALS = 8
 
-pytestmark = once
+pytestmark = pytest.mark.once
 
 
 class Killed(BaseException):

@@ -5,13 +5,12 @@ import json
 import keras_tuner
 import pytest
 from priced_space import tiny_space
-from run_once import once
 from test_oracle import OBJECTIVE, run
 
 from keras_shiftadd.cost import Budget
 from keras_shiftadd.tuners import AugmentationSpace, HybridOracle
 
-pytestmark = once
+pytestmark = pytest.mark.once
 
 
 def space_of(trials=12, **arguments):

@@ -6,12 +6,11 @@ import keras_tuner
 import pytest
 from keras_tuner.engine.trial import TrialStatus
 from priced_space import little_space, tiny_space
-from run_once import once
 
 from keras_shiftadd.tuners import HybridOracle
 from keras_shiftadd.tuners._workers.seen import SILENCE_SECONDS, WorkersSeen, sign_of_life
 
-pytestmark = once
+pytestmark = pytest.mark.once
 
 
 class Clock:

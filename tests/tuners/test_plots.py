@@ -10,8 +10,7 @@ import pytest
 import keras_shiftadd as ksa
 
 matplotlib = pytest.importorskip("matplotlib", reason="plots need matplotlib")
-if keras.backend.backend() != "tensorflow":
-    pytest.skip("plots do not depend on the backend: tested once", allow_module_level=True)
+pytestmark = pytest.mark.once
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 

@@ -11,6 +11,8 @@ from keras_shiftadd.cost import Budget
 from keras_shiftadd.tuners import HybridSpace
 from keras_shiftadd.tuners._oracle.enumeration import all_architectures
 
+pytestmark = pytest.mark.once
+
 SPACES = {
     "inverted residual": small_space(),
     "bottleneck": small_space(block="bottleneck", attention_projection="shift"),

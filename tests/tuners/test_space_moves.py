@@ -147,6 +147,7 @@ SHRINKABLE = {
 }
 
 
+@pytest.mark.once
 class TestShrinking:
     @pytest.mark.parametrize("space", SHRINKABLE.values(), ids=SHRINKABLE)
     def test_each_step_exceeds_the_budget_less_until_nothing_helps(self, space):

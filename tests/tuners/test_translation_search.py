@@ -10,9 +10,7 @@ from small_translation import quick_space, small_space, tokens
 import keras_shiftadd as ksa
 from keras_shiftadd.tuners import HybridOracle, HybridTuner, TranslationSupernet
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="runs once, with KERAS_BACKEND=torch"
-)
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture(autouse=True)

@@ -56,7 +56,7 @@ def test_a_network_cut_out_predicts_what_the_supernet_does():
     check_cut_out(supernet_of(space), SINGLE, chosen if BACKEND == "torch" else chosen[:1])
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="runs once, with KERAS_BACKEND=torch")
+@pytest.mark.once
 @pytest.mark.parametrize(
     "options",
     [
@@ -115,7 +115,7 @@ def test_padding_counts_neither_in_loss_nor_in_accuracy():
         np.testing.assert_allclose(found[1][name], value, rtol=1e-4)
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="runs once, with KERAS_BACKEND=torch")
+@pytest.mark.once
 def test_a_supernet_is_saved_and_loaded(tmp_path):
     supernet = supernet_of(quick_space())
     x = tokens(2)

@@ -10,9 +10,7 @@ from search_program import data, make_tuner, space
 import keras_shiftadd as ksa
 
 # Another compiled supernet takes half a minute on TensorFlow and JAX, and shows nothing new there.
-compiles_again = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="runs once, with KERAS_BACKEND=torch"
-)
+compiles_again = pytest.mark.once
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import json
 import pathlib
 
-import keras
 import pytest
 from forked_programs import ForkedProgram
 
@@ -11,9 +10,7 @@ PROGRAM = pathlib.Path(__file__).with_name("search_program.py")
 
 # Each run is a process of its own; how a search resumes does not depend on the backend, and this
 # one starts quickest.
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="runs once, with KERAS_BACKEND=torch"
-)
+pytestmark = pytest.mark.once
 
 
 def run(folder, *arguments):

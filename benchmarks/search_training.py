@@ -61,12 +61,22 @@ def train_alone(
     chosen.exclude_from_weight_decay(_undecayed(model))
     trained = model
     if teacher is not None:
-        logits = keras.distillation.LogitsDistillation(temperature=TEMPERATURE)
-        trained = keras.distillation.Distiller(teacher, model, logits)
+        trained = keras.distillation.Distiller(teacher, model, distillation())
     compile_for(trained, chosen)
     history = trained.fit(batches, epochs=epochs, verbose=0, callbacks=list(callbacks)).history
     ksa.callbacks.recalibrate_batch_normalization(model, calibration_samples(data))
     return history
+
+
+def distillation() -> Any:
+    """The distance of logits to those of a teacher.
+
+    An instance of the divergence: Keras 3.15 gives logits to the one that is named, which wants
+    probabilities, and training goes astray.
+    """
+    return keras.distillation.LogitsDistillation(
+        temperature=TEMPERATURE, loss=keras.losses.KLDivergence()
+    )
 
 
 def train_supernet(

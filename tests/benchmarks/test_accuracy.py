@@ -92,6 +92,17 @@ def test_moved_images_hold_a_part_of_the_image_or_of_its_mirror(rng):
         assert {row.tobytes() for row in after.reshape(-1, 3)} <= rows
 
 
+def test_distillation_is_the_divergence_of_softened_probabilities(rng):
+    import search_training
+
+    teacher, student = rng.normal(size=(2, 8, 5)).astype("float32")
+    soft = [np.exp(x / search_training.TEMPERATURE) for x in (teacher, student)]
+    p, q = (x / x.sum(-1, keepdims=True) for x in soft)
+    wanted = search_training.TEMPERATURE**2 * (p * np.log(p / q)).sum(-1).mean()
+    found = search_training.distillation().compute_loss(teacher, student)
+    assert float(found) == pytest.approx(wanted, rel=1e-4)
+
+
 def test_operators_in_turn_name_each_block_of_the_network():
     import argparse
 

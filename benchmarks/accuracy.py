@@ -121,28 +121,27 @@ def lines(figures: dict[str, Any]) -> list[str]:
         "| network | training | energy, µJ | accuracy | against conv | gain | training data |",
         "|---|---|---|---|---|---|---|",
     ]
+    conv = runs.get("conv", {}).get("plain", {})
     for operator, forms in runs.items():
         for form, seeds in forms.items():
             if not seeds:
                 continue
-            conv = runs.get("conv", {}) if (operator, form) != ("conv", "plain") else {}
-            plain = forms if form != "plain" else {}
             values = list(seeds.values())
             table.append(
                 f"| {operator} | {form} | {np.mean([v['energy_uj'] for v in values]):.3f} | "
                 f"{mean_and_deviation([100 * v['test'] for v in values], digits=1)} | "
-                f"{_difference(seeds, conv.get('plain', {}))} | "
-                f"{_difference(seeds, plain.get('plain', {}))} | "
+                f"{_difference(seeds, conv)} | "
+                f"{_difference(seeds, forms.get('plain', {}))} | "
                 f"{mean_and_deviation([100 * v['train'] for v in values], digits=1)} |"
             )
     return table
 
 
 def _difference(seeds: dict[str, Any], others: dict[str, Any]) -> str:
-    """Of the accuracies, over the seeds that both have."""
+    """Of the accuracies, over the seeds that both have; none to themselves."""
     both = sorted(set(seeds) & set(others), key=int)
     differences = [100 * (seeds[seed]["test"] - others[seed]["test"]) for seed in both]
-    return mean_and_deviation(differences, digits=1) if both else "-"
+    return mean_and_deviation(differences, digits=1) if both and seeds is not others else "-"
 
 
 def draw(figures: dict[str, Any], path: pathlib.Path) -> None:

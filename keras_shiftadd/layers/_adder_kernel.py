@@ -10,6 +10,7 @@ from keras_shiftadd import ops as shiftadd_ops
 from keras_shiftadd.layers import _arguments
 from keras_shiftadd.layers._normalization import warn_enclosing_model
 from keras_shiftadd.layers._operator_layer import OperatorLayer
+from keras_shiftadd.ops._numbers import is_number
 
 
 def adder_initializer() -> Any:
@@ -21,7 +22,7 @@ def gradient_scale_argument(value: Any) -> float | None:
     """Returns `gradient_scale` if it is None or a positive number."""
     if value is None:
         return None
-    if not _arguments.is_number(value) or not value > 0:
+    if not is_number(value) or not value > 0:
         raise ValueError(
             "`gradient_scale` must be a positive number, or None for the gradient as it is. "
             f"Received: gradient_scale={value!r}."

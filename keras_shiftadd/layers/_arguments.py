@@ -3,20 +3,17 @@
 Numbers may be NumPy's, as in Keras' layers; what is kept is Python's, which a saved model can hold.
 """
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import keras
 
-
-def is_number(value: Any) -> bool:
-    """Whether `value` is a real number; truth values are none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+from keras_shiftadd.ops._numbers import is_integer, is_number
 
 
 def positive(value: Any, name: str) -> int:
     """Returns `value` if it is a positive integer."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+    if not is_integer(value) or value < 1:
         raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}.")
     return int(value)
 
@@ -27,7 +24,7 @@ def positive_tuple(value: Any, rank: int, name: str) -> tuple[int, ...]:
     if (
         not isinstance(values, tuple | list)
         or len(values) != rank
-        or any(isinstance(v, bool) or not isinstance(v, Integral) or v < 1 for v in values)
+        or any(not is_integer(v) or v < 1 for v in values)
     ):
         raise ValueError(
             f"`{name}` must be a positive integer or a tuple of {rank} positive integers. "

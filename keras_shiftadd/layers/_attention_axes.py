@@ -7,6 +7,8 @@ from typing import Any
 
 from keras import ops
 
+from keras_shiftadd.ops._numbers import is_integer
+
 
 def attention_axes_argument(value: Any) -> tuple[int, ...] | None:
     """Returns `attention_axes` if it is None, an integer or a sequence of different ones."""
@@ -16,7 +18,7 @@ def attention_axes_argument(value: Any) -> tuple[int, ...] | None:
     if (
         not isinstance(axes, tuple | list)
         or not axes
-        or any(isinstance(axis, bool) or not isinstance(axis, Integral) for axis in axes)
+        or not all(map(is_integer, axes))
         or len(set(axes)) != len(axes)
     ):
         raise ValueError(

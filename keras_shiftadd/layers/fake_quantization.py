@@ -6,7 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_shiftadd.layers._arguments import is_number, positive
+from keras_shiftadd.layers._arguments import positive
+from keras_shiftadd.ops._numbers import is_number
 
 # A range narrower than this would have steps that vanish in float32.
 _NARROWEST = 1e-6

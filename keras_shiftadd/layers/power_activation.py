@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_shiftadd.layers._arguments import is_number
+from keras_shiftadd.ops._numbers import is_number
 
 
 @keras.saving.register_keras_serializable(package="keras_shiftadd")

@@ -1,10 +1,10 @@
 """Fixed-point activations."""
 
-from numbers import Integral
 from typing import Any
 
 from keras import ops
 
+from keras_shiftadd.ops._numbers import is_integer
 from keras_shiftadd.ops._power_of_two import straight_through
 from keras_shiftadd.ops._tensors import plain_tensor, wide_tensor
 
@@ -59,7 +59,7 @@ def check_fixed_point_bits(integer_bits: int, fraction_bits: int) -> None:
     >>> keras_shiftadd.ops.check_fixed_point_bits(16, 16)
     """
     for name, bits, low in (("integer_bits", integer_bits, 1), ("fraction_bits", fraction_bits, 0)):
-        if isinstance(bits, bool) or not isinstance(bits, Integral) or not low <= bits <= 32:
+        if not is_integer(bits) or not low <= bits <= 32:
             raise ValueError(
                 f"`{name}` must be an integer from {low} to 32. Received: {name}={bits!r}."
             )

@@ -1,11 +1,11 @@
 """Power-of-two weights: the three forms of a shift layer's kernel."""
 
 import math
-from numbers import Integral
 from typing import Any
 
 from keras import ops
 
+from keras_shiftadd.ops._numbers import is_integer
 from keras_shiftadd.ops._tensors import wide_tensor
 
 # 2**-126 is the smallest normal float32. Backends flush smaller numbers to zero or not, as they
@@ -209,13 +209,13 @@ def _table_power(exponent: Any, exponents: range) -> Any:
 
 
 def _check_bits(weight_bits: int, max_exponent: int) -> None:
-    if isinstance(weight_bits, bool) or not isinstance(weight_bits, Integral):
+    if not is_integer(weight_bits):
         raise ValueError(
             f"`weight_bits` must be an integer from 2 to 8. Received: weight_bits={weight_bits!r}."
         )
     if not 2 <= weight_bits <= 8:
         raise ValueError(f"`weight_bits` must be from 2 to 8. Received: weight_bits={weight_bits}.")
-    if isinstance(max_exponent, bool) or not isinstance(max_exponent, Integral):
+    if not is_integer(max_exponent):
         raise ValueError(
             f"`max_exponent` must be an integer. Received: max_exponent={max_exponent!r}."
         )

@@ -1,4 +1,8 @@
-"""A small network of all operators, its data, and where its tests run."""
+"""A small network of all operators, its data, and what its tests need.
+
+The process that trains runs on TensorFlow whatever the backend. Where the tests run once, on
+another one, models come and go between two.
+"""
 
 import importlib.util
 

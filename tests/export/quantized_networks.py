@@ -1,4 +1,4 @@
-"""What the tests of `quantize` use: where they run, and when a network is close to its model."""
+"""What the tests of `quantize` use: cases, and when an int8 network is close to its model."""
 
 import keras
 import numpy as np

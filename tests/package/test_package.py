@@ -9,7 +9,6 @@ import sys
 import tarfile
 import zipfile
 
-import keras
 import pytest
 
 import keras_shiftadd as ksa
@@ -80,8 +79,6 @@ def test_rooms_at_the_top_of_the_tree_install_inside_the_package(room):
 
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory):
-    if keras.backend.backend() != "torch":
-        pytest.skip("a distribution does not depend on the backend: built once, on torch")
     if importlib.util.find_spec("build") is None:
         pytest.skip("build is missing: pip install 'keras-shiftadd[test]'")
     folder = tmp_path_factory.mktemp("dist")
@@ -97,6 +94,7 @@ def distributions(tmp_path_factory):
     return folder
 
 
+@pytest.mark.once
 def test_the_wheel_holds_all_rooms_as_real_files(distributions):
     (wheel,) = distributions.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
@@ -114,6 +112,7 @@ def test_the_wheel_holds_all_rooms_as_real_files(distributions):
     assert wheel.name.endswith("-py3-none-any.whl")
 
 
+@pytest.mark.once
 def test_the_wheel_holds_weights_that_load(distributions, tmp_path):
     (wheel,) = distributions.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -135,6 +134,7 @@ def test_the_wheel_holds_weights_that_load(distributions, tmp_path):
     assert set(ksa.models.list_weights()) <= set(printed.split())
 
 
+@pytest.mark.once
 def test_the_sdist_builds_the_same_wheel(distributions, tmp_path):
     (sdist,) = distributions.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:

@@ -6,6 +6,7 @@ import keras
 
 from keras_shiftadd.callbacks import HybridAugmentation
 from keras_shiftadd.cost import Budget, Cost
+from keras_shiftadd.ops._numbers import is_number, positive
 from keras_shiftadd.tuners._space.arguments import check_multiples
 from keras_shiftadd.tuners._space.genes import Architecture, Gene, Values
 from keras_shiftadd.tuners._space.networks import BlockPlan
@@ -80,20 +81,10 @@ class AugmentationSpace(HybridSpace):
         self.tiny = tiny
         self.width_multiples = check_multiples("width_multiples", width_multiples, above_one=True)
         self.expansion_multiples = check_multiples("expansion_multiples", expansion_multiples)
-        if (
-            isinstance(first_stage_trials, bool)
-            or not isinstance(first_stage_trials, int)
-            or first_stage_trials < 1
-        ):
-            raise ValueError(
-                f"`first_stage_trials` must be a positive integer. Received: {first_stage_trials!r}"
-            )
-        if isinstance(loss_weight, bool) or not isinstance(loss_weight, int | float):
-            raise ValueError(f"`loss_weight` must be a number above 0. Received: {loss_weight!r}")
-        if not 0 < loss_weight < float("inf"):
+        self.first_stage_trials = positive(first_stage_trials, "first_stage_trials")
+        if not is_number(loss_weight) or not 0 < loss_weight < float("inf"):
             raise ValueError(f"`loss_weight` must be a number above 0. Received: {loss_weight!r}")
         self.reference = None if reference is None else tiny.validate(reference)
-        self.first_stage_trials = first_stage_trials
         self.loss_weight = float(loss_weight)
         super().__init__(**tiny.get_config())
 

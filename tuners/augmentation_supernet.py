@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_shiftadd.ops._numbers import positive
 from keras_shiftadd.tuners._space.genes import Architecture
 from keras_shiftadd.tuners._supernet.encoding import encode_plans
 from keras_shiftadd.tuners._supernet.fine_tuning import FineTuning
@@ -61,18 +62,12 @@ class AugmentationSupernet(Supernet):
     ) -> None:
         if not isinstance(space, AugmentationSpace):
             raise ValueError(f"`space` must be an AugmentationSpace. Received: {space!r}")
-        for name, value in (
-            ("fine_tuning_steps", fine_tuning_steps),
-            ("fine_tuning_batch_size", fine_tuning_batch_size),
-        ):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}")
         if not 0 < fine_tuning_rate < float("inf"):
             raise ValueError(
                 f"`fine_tuning_rate` must be a number above 0. Received: {fine_tuning_rate!r}"
             )
-        self.fine_tuning_steps = fine_tuning_steps
-        self.fine_tuning_batch_size = fine_tuning_batch_size
+        self.fine_tuning_steps = positive(fine_tuning_steps, "fine_tuning_steps")
+        self.fine_tuning_batch_size = positive(fine_tuning_batch_size, "fine_tuning_batch_size")
         self.fine_tuning_rate = float(fine_tuning_rate)
         super().__init__(space, **kwargs)
 

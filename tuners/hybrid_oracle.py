@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from keras_shiftadd.tuners._oracle.arguments import check_count, check_strategy
+from keras_shiftadd.ops._numbers import positive
+from keras_shiftadd.tuners._oracle.arguments import check_strategy
 from keras_shiftadd.tuners._oracle.durable import DurableOracle
 from keras_shiftadd.tuners._oracle.evolution import Result
 from keras_shiftadd.tuners._oracle.feasible import check_possible
@@ -122,7 +123,7 @@ class HybridOracle(DurableOracle):
                 f"recorded beside it. Received: objective={objective}"
             )
         if max_trials is not None:
-            check_count("max_trials", max_trials)
+            positive(max_trials, "max_trials")
         strategy = check_strategy(
             method,
             population_size,

@@ -8,6 +8,7 @@ import keras
 
 from keras_shiftadd import ops
 from keras_shiftadd.cost import Budget, Cost
+from keras_shiftadd.ops._numbers import plain, positive
 from keras_shiftadd.tuners._space import networks
 from keras_shiftadd.tuners._space.arguments import (
     check_gradient_scale,
@@ -114,12 +115,11 @@ class HybridSpace(StagedSpace):
         gradient_scale: float | None = 0.2,
     ) -> None:
         given = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        given = keras.tree.map_structure(plain, given)
         self._config = given
         self.input_shape = check_input_shape(input_shape)
         self.rank = len(self.input_shape) - 1
-        if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
-            raise ValueError(f"`num_classes` must be a positive integer. Received: {num_classes!r}")
-        self.num_classes = num_classes
+        self.num_classes = positive(num_classes, "num_classes")
         self.operators = check_operators(operators)
         if preset not in PRESETS:
             raise ValueError(f"`preset` must be one of {tuple(PRESETS)}. Received: {preset!r}")
@@ -133,7 +133,7 @@ class HybridSpace(StagedSpace):
         names = [field.name for field in fields(Preset)]
         replaced = {name: given[name] for name in names if given[name] is not None}
         if stem_stride is not None:
-            replaced["stem_stride"] = (stem_stride, stem_stride)
+            replaced["stem_stride"] = (given["stem_stride"],) * 2
         plan = check_preset(replace(PRESETS[preset], **replaced))
         self.block = plan.block
         self.stem_width = plan.stem_width

@@ -8,6 +8,7 @@ import keras_tuner
 
 from keras_shiftadd.callbacks import recalibrate_batch_normalization
 from keras_shiftadd.callbacks._samples import some_inputs
+from keras_shiftadd.ops._numbers import positive
 from keras_shiftadd.tuners._space.genes import Architecture
 from keras_shiftadd.tuners._supernet.data import fit_data
 from keras_shiftadd.tuners._supernet.shared_weights import SharedWeights
@@ -124,12 +125,6 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
                 "`budget` must be given to the oracle where there is one of your own. Received: "
                 f"oracle={oracle!r} and budget={budget!r}"
             )
-        for name, value in (
-            ("batch_size", batch_size),
-            ("calibration_samples", calibration_samples),
-        ):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}")
         if supernet is not None and supernet.space.get_config() != space.get_config():
             raise ValueError("`supernet` must be one of the same space. Received another one's.")
         if isinstance(space, AugmentationSpace) and not isinstance(
@@ -140,8 +135,8 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
                 f"in others factors make no difference. Received: {supernet!r}"
             )
         self.space = space
-        self.batch_size = batch_size
-        self.calibration_samples = calibration_samples
+        self.batch_size = positive(batch_size, "batch_size")
+        self.calibration_samples = positive(calibration_samples, "calibration_samples")
         self.seed = seed
         self._compile_arguments = {
             "loss": loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),

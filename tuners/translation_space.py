@@ -11,6 +11,7 @@ from keras_shiftadd.callbacks._samples import is_array
 from keras_shiftadd.cost import Budget, Cost
 from keras_shiftadd.layers._token_mixer import ATTENDING_OPERATORS, BLOCK_OPERATORS
 from keras_shiftadd.models import HybridTransformer
+from keras_shiftadd.ops._numbers import fraction, plain, positive
 from keras_shiftadd.tuners._space.genes import Architecture, Values
 from keras_shiftadd.tuners._space.search_space import SearchSpace
 from keras_shiftadd.tuners._translation import arguments
@@ -138,12 +139,11 @@ class TranslationSpace(SearchSpace):
         target_length: int = 32,
     ) -> None:
         given = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        given = keras.tree.map_structure(plain, given)
         self._config = given
-        self.source_vocabulary_size = arguments.positive(
-            source_vocabulary_size, "source_vocabulary_size"
-        )
+        self.source_vocabulary_size = positive(source_vocabulary_size, "source_vocabulary_size")
         if target_vocabulary_size is not None:
-            arguments.positive(target_vocabulary_size, "target_vocabulary_size")
+            target_vocabulary_size = positive(target_vocabulary_size, "target_vocabulary_size")
         self.target_vocabulary_size = target_vocabulary_size
         self.embedding_dims = arguments.integers(embedding_dims, "embedding_dims")
         if any(size % 2 for size in self.embedding_dims):
@@ -165,25 +165,19 @@ class TranslationSpace(SearchSpace):
         self.operators = self.block_operators["encoder"]
         self.projections = arguments.names(projections, "projections", _PROJECTIONS)
         self.feed_forwards = arguments.names(feed_forwards, "feed_forwards", _PROJECTIONS)
-        self.key_dim = arguments.positive(key_dim, "key_dim")
-        self.kernel_size = arguments.positive(kernel_size, "kernel_size")
+        self.key_dim = positive(key_dim, "key_dim")
+        self.kernel_size = positive(kernel_size, "kernel_size")
         if similarity not in _SIMILARITIES:
             raise ValueError(
                 f"`similarity` must be one of {_SIMILARITIES}. Received: similarity={similarity!r}"
             )
         self.similarity = similarity
-        if (
-            isinstance(dropout, bool)
-            or not isinstance(dropout, int | float)
-            or not 0 <= dropout < 1
-        ):
-            raise ValueError(f"`dropout` must be from 0 to below 1. Received: dropout={dropout!r}")
-        self.dropout = float(dropout)
+        self.dropout = fraction(dropout, "dropout")
         self.normalize_first = normalize_first
         ops.quantized_exponents(weight_bits)  # says what they may be
         self.weight_bits = weight_bits
-        self.source_length = arguments.positive(source_length, "source_length")
-        self.target_length = arguments.positive(target_length, "target_length")
+        self.source_length = positive(source_length, "source_length")
+        self.target_length = positive(target_length, "target_length")
         arguments.check_heads(self)
         self.genes = list_genes(self)
         self._by_name = {gene.name: gene for gene in self.genes}

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_shiftadd.callbacks._samples import is_arrays
+from keras_shiftadd.ops._numbers import positive
 
 
 def recalibrate_batch_normalization(model: keras.Model, x: Any, batch_size: int = 256) -> None:
@@ -61,8 +62,7 @@ class BatchStatistics:
         count = len(keras.tree.flatten(x)[0])
         if count == 0:
             raise ValueError("`x` must hold samples to estimate statistics from. Received: none.")
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f"`batch_size` must be a positive integer. Received: {batch_size!r}")
+        batch_size = positive(batch_size, "batch_size")
         if not self._layers:
             return
         size = min(batch_size, count)

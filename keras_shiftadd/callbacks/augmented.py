@@ -11,6 +11,7 @@ from keras_shiftadd.callbacks._augmentation.slots import slots_of
 from keras_shiftadd.callbacks._augmentation.wide_layers import Options
 from keras_shiftadd.callbacks._augmentation.wide_network import WideNetwork
 from keras_shiftadd.ops import WEIGHT_SHARINGS
+from keras_shiftadd.ops._numbers import is_integer, is_number
 
 OPERATORS = ("conv", "mixed", "own")
 Factors = Sequence[float] | Mapping[str, float] | Sequence[Mapping[str, float]]
@@ -179,8 +180,8 @@ def check_arguments(
     for name, values, least in (("widths", widths, 1.0), ("expansions", expansions, None)):
         if by_name or (values is None and name == "expansions"):
             continue
-        numbers = isinstance(values, list | tuple) and all(map(_is_number, values))
-        if not numbers or not values or any(v < 1 or v == least for v in values):
+        numbers = isinstance(values, list | tuple) and all(map(is_number, values))
+        if not numbers or not values or any(not v >= 1 or v == least for v in values):
             rule = "above 1" if least else "from 1"
             raise ValueError(
                 f"`{name}` must be a tuple of numbers {rule}, factors of the number of "
@@ -192,17 +193,17 @@ def check_arguments(
         raise ValueError(
             f"`weight_sharing` must be one of {WEIGHT_SHARINGS}. Received: {weight_sharing!r}"
         )
-    if not _is_number(loss_weight) or loss_weight < 0:
+    if not is_number(loss_weight) or not loss_weight >= 0:
         raise ValueError(f"`loss_weight` must be a number from 0. Received: {loss_weight!r}")
-    if isinstance(seed, bool) or not isinstance(seed, int):
+    if not is_integer(seed):
         raise ValueError(f"`seed` must be an integer. Received: {seed!r}")
 
 
 def _check_factors_by_name(widths: Any, expansions: Any) -> None:
     networks = [widths] if isinstance(widths, Mapping) else widths
     for factors in networks:
-        numbers = isinstance(factors, Mapping) and all(map(_is_number, factors.values()))
-        if not numbers or not factors or any(v < 1 for v in factors.values()):
+        numbers = isinstance(factors, Mapping) and all(map(is_number, factors.values()))
+        if not numbers or not factors or any(not v >= 1 for v in factors.values()):
             raise ValueError(
                 "`widths` by name must be a dictionary from names of layers to numbers from 1, or "
                 f"a tuple of such dictionaries. Received: {widths!r}"
@@ -212,7 +213,3 @@ def _check_factors_by_name(widths: Any, expansions: Any) -> None:
             "`expansions` must be None where `widths` names the layers. Received: "
             f"expansions={expansions!r}"
         )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value

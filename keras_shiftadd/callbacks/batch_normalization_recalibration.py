@@ -6,6 +6,7 @@ import keras
 
 from keras_shiftadd.callbacks._batch_statistics import BatchStatistics
 from keras_shiftadd.callbacks._samples import some_inputs
+from keras_shiftadd.ops._numbers import positive
 
 
 class BatchNormalizationRecalibration(keras.callbacks.Callback):
@@ -50,11 +51,8 @@ class BatchNormalizationRecalibration(keras.callbacks.Callback):
 
     def __init__(self, x: Any, samples: int = 1024, batch_size: int = 256, seed: int = 0) -> None:
         super().__init__()
-        for name, value in (("samples", samples), ("batch_size", batch_size)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}")
-        self._x = some_inputs(x, samples, seed)
-        self._batch_size = batch_size
+        self._x = some_inputs(x, positive(samples, "samples"), seed)
+        self._batch_size = positive(batch_size, "batch_size")
         self._statistics: BatchStatistics | None = None
         self._stale = False
         self._fitting = False

@@ -9,6 +9,7 @@ from keras_shiftadd.compression._job import check_model, run_job
 from keras_shiftadd.compression._power_of_two_clustering import PowerOfTwoClustering
 from keras_shiftadd.compression._selection import select_layers
 from keras_shiftadd.compression._training import read_training
+from keras_shiftadd.ops._numbers import is_integer
 
 CENTROIDS = ("linear", "random", "density_based", "kmeans_plus_plus")
 AGGREGATIONS = ("sum", "avg")
@@ -76,11 +77,7 @@ def cluster(
     """
     check_model(model)
     least = 3 if preserve_sparsity else 2
-    if (
-        isinstance(number_of_clusters, bool)
-        or not isinstance(number_of_clusters, int)
-        or number_of_clusters < least
-    ):
+    if not is_integer(number_of_clusters) or number_of_clusters < least:
         raise ValueError(
             f"`number_of_clusters` must be an integer of at least {least}. "
             f"Received: {number_of_clusters!r}."
@@ -101,7 +98,7 @@ def cluster(
     powers_of_two = isinstance(cluster_centroids_init, PowerOfTwoClustering)
     options = {
         "layers": select_layers(model, layers, "clustered"),
-        "number_of_clusters": number_of_clusters,
+        "number_of_clusters": int(number_of_clusters),
         "centroids": None if powers_of_two else str(cluster_centroids_init).upper(),
         "preserve_sparsity": bool(preserve_sparsity),
         "gradient_aggregation": cluster_gradient_aggregation,

@@ -11,6 +11,7 @@ from keras_shiftadd.compression._job import check_model, run_job
 from keras_shiftadd.compression._polynomial_decay import PolynomialDecay
 from keras_shiftadd.compression._selection import select_layers
 from keras_shiftadd.compression._training import read_training
+from keras_shiftadd.ops._numbers import is_positive_integer, plain
 
 _POOLINGS = ("AVG", "MAX")
 
@@ -83,9 +84,10 @@ def prune(
         raise ValueError(
             f"`block_pooling_type` must be one of {_POOLINGS}. Received: {block_pooling_type!r}."
         )
+    config = {name: plain(value) for name, value in asdict(schedule).items()}
     options = {
         "layers": select_layers(model, layers, "pruned"),
-        "schedule": {"class_name": type(schedule).__name__, "config": asdict(schedule)},
+        "schedule": {"class_name": type(schedule).__name__, "config": config},
         "block_size": _pair(block_size, "block_size"),
         "block_pooling_type": block_pooling_type,
         "sparsity_m_by_n": (
@@ -127,7 +129,7 @@ def _pair(value: Any, name: str) -> list[int]:
     if (
         not isinstance(value, tuple | list)
         or len(value) != 2
-        or any(isinstance(item, bool) or not isinstance(item, int) or item < 1 for item in value)
+        or not all(map(is_positive_integer, value))
     ):
         raise ValueError(f"`{name}` must be a tuple of 2 positive integers. Received: {value!r}.")
-    return list(value)
+    return list(map(int, value))

@@ -10,6 +10,7 @@ from keras_shiftadd.compression._job import all_layers, check_model, run_job
 from keras_shiftadd.compression._kernels import kernel_problem
 from keras_shiftadd.compression._training import read_training
 from keras_shiftadd.export import quantization_aware
+from keras_shiftadd.ops._numbers import positive
 
 
 def quantize_aware(
@@ -85,14 +86,7 @@ def quantize_aware(
             raise ValueError(
                 f"Layer '{layer.name}' cannot be trained with int8 numbers: {problem}."
             )
-    if (
-        isinstance(calibration_samples, bool)
-        or not isinstance(calibration_samples, int)
-        or calibration_samples < 1
-    ):
-        raise ValueError(
-            f"`calibration_samples` must be a positive integer. Received: {calibration_samples!r}."
-        )
+    calibration_samples = positive(calibration_samples, "calibration_samples")
     training = read_training(model, x, y, optimizer, loss, metrics, seed, kwargs)
     if not any(isinstance(layer, ours.FakeQuantization) for layer in layers):
         samples = np.asarray(training.arrays["x"][0][:calibration_samples])

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from keras_shiftadd.ops._numbers import is_integer, is_number, positive
+
 
 def check_sparsity(value: Any, name: str) -> None:
     """Raises if a sparsity is not a number from 0 to below 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    if not is_number(value) or not 0 <= value < 1:
         raise ValueError(
             f"`{name}` must be a number from 0 to below 1. Received: {name}={value!r}."
         )
@@ -14,12 +16,9 @@ def check_sparsity(value: Any, name: str) -> None:
 def check_steps(begin_step: Any, end_step: Any, frequency: Any, may_be_open: bool) -> None:
     """Raises if the steps of a schedule do not follow each other."""
     for name, value in (("begin_step", begin_step), ("end_step", end_step)):
-        if isinstance(value, bool) or not isinstance(value, int):
+        if not is_integer(value):
             raise ValueError(f"`{name}` must be an integer. Received: {name}={value!r}.")
-    if isinstance(frequency, bool) or not isinstance(frequency, int) or frequency < 1:
-        raise ValueError(
-            f"`frequency` must be a positive integer. Received: frequency={frequency!r}."
-        )
+    positive(frequency, "frequency")
     is_open = may_be_open and end_step == -1
     if begin_step < 0 or not (is_open or end_step >= begin_step):
         raise ValueError(

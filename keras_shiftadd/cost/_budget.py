@@ -11,6 +11,7 @@ from keras_shiftadd.cost._hardware import Hardware
 from keras_shiftadd.cost._operation_counts import OperationCounts
 from keras_shiftadd.cost._steps import Accounting
 from keras_shiftadd.cost._targets import HARDWARE, hardware
+from keras_shiftadd.ops._numbers import is_number, plain
 
 _LIMITS = ("energy_uj", "instructions", "flash", "ram")
 
@@ -57,8 +58,9 @@ class Budget:
                 f"Pass one or more of {', '.join(f'{name}=' for name in _LIMITS)}."
             )
         for name, limit in self.limits.items():
-            if not _is_positive(limit):
+            if not is_number(limit) or not 0 < limit < math.inf:
                 raise ValueError(f"`{name}` must be a positive number. Received: {name}={limit!r}")
+            object.__setattr__(self, name, plain(limit))
         for name, has in (("energy_uj", "has_energy"), ("instructions", "has_instructions")):
             if name in self.limits and not getattr(where, has):
                 known = ", ".join(key for key, value in HARDWARE.items() if getattr(value, has))
@@ -118,12 +120,3 @@ class Budget:
             True if it does.
         """
         return not self.excess(cost)
-
-
-def _is_positive(limit: object) -> bool:
-    return (
-        isinstance(limit, int | float)
-        and not isinstance(limit, bool)
-        and math.isfinite(limit)
-        and limit > 0
-    )

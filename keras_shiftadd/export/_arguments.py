@@ -110,16 +110,3 @@ def check_target(path: Any) -> Path:
             f"Received: path={str(file)!r}, and {str(file.parent)!r} is read-only."
         )
     return file
-
-
-def check_positive(value: Any, argument: str) -> int:
-    """A positive integer.
-
-    Raises:
-        ValueError: If it is not one.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(
-            f"`{argument}` must be a positive integer. Received: {argument}={value!r}."
-        )
-    return int(value)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_shiftadd._whole_folder import check_folder, folder_written_whole
-from keras_shiftadd.export._arguments import check_positive, check_samples
+from keras_shiftadd.export._arguments import check_samples
 from keras_shiftadd.export._c.figures import Figures, figures
 from keras_shiftadd.export._c.firmware_report import ArenaBuffer, FirmwareLayer, FirmwareReport
 from keras_shiftadd.export._c.kernel_files import all_kernel_files, kernel_files
@@ -23,6 +23,7 @@ from keras_shiftadd.export._quantize.options import Rounding
 from keras_shiftadd.export._quantize.quantize import quantize
 from keras_shiftadd.export._targets import Target, find_target
 from keras_shiftadd.export._tflite.read_model import read_model
+from keras_shiftadd.ops._numbers import positive
 
 Convolutions = Literal["own", "cmsis-nn"]
 
@@ -104,7 +105,7 @@ def to_c(
     known = find_target(target)
     for name, value in (("ram_budget", ram_budget), ("flash_budget", flash_budget)):
         if value is not None:
-            check_positive(value, name)
+            positive(value, name)
     _check_convolutions(convolutions, known)
     check_folder(path, _OWN_FILES | all_kernel_files())
     cmsis_nn = convolutions == "cmsis-nn"

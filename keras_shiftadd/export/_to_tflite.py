@@ -11,7 +11,6 @@ import numpy as np
 from keras_shiftadd._whole_file import written_whole
 from keras_shiftadd.export._arguments import (
     check_labels,
-    check_positive,
     check_samples,
     check_target,
 )
@@ -24,6 +23,7 @@ from keras_shiftadd.export._model.graph import Node, read_graph
 from keras_shiftadd.export._progress import Progress
 from keras_shiftadd.export._quantize.quantize import quantize
 from keras_shiftadd.export._tflite.write_model import write_model
+from keras_shiftadd.ops._numbers import positive
 
 Kernels = Literal["builtin", "custom"]
 
@@ -106,7 +106,7 @@ def to_tflite(
             f"Received: kernels={kernels!r}."
         )
     target = check_target(path)
-    max_scratch_bytes = check_positive(max_scratch_bytes, "max_scratch_bytes")
+    max_scratch_bytes = positive(max_scratch_bytes, "max_scratch_bytes")
     nodes = read_graph(model)
     shape = nodes[0].shape
     calibration = check_samples(calibration_data, shape, "calibration_data")

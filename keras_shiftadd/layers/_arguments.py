@@ -8,14 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_shiftadd.ops._numbers import is_integer, is_number
-
-
-def positive(value: Any, name: str) -> int:
-    """Returns `value` if it is a positive integer."""
-    if not is_integer(value) or value < 1:
-        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}.")
-    return int(value)
+from keras_shiftadd.ops._numbers import is_positive_integer
 
 
 def positive_tuple(value: Any, rank: int, name: str) -> tuple[int, ...]:
@@ -24,38 +17,13 @@ def positive_tuple(value: Any, rank: int, name: str) -> tuple[int, ...]:
     if (
         not isinstance(values, tuple | list)
         or len(values) != rank
-        or any(not is_integer(v) or v < 1 for v in values)
+        or not all(map(is_positive_integer, values))
     ):
         raise ValueError(
             f"`{name}` must be a positive integer or a tuple of {rank} positive integers. "
             f"Received: {name}={value!r}."
         )
     return tuple(map(int, values))
-
-
-def fraction(value: Any, name: str) -> float:
-    """Returns `value` if it is a number from 0 to below 1."""
-    if not is_number(value) or not 0 <= value < 1:
-        raise ValueError(
-            f"`{name}` must be a number from 0 to below 1. Received: {name}={value!r}."
-        )
-    return float(value)
-
-
-def positive_number(value: Any, name: str) -> float | None:
-    """Returns `value` if it is None or a positive number."""
-    if value is None:
-        return None
-    if not is_number(value) or not value > 0:
-        raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}.")
-    return float(value)
-
-
-def not_negative(value: Any, name: str) -> float:
-    """Returns `value` if it is a number from 0 on."""
-    if not is_number(value) or not value >= 0:
-        raise ValueError(f"`{name}` must be a number from 0 on. Received: {name}={value!r}.")
-    return float(value)
 
 
 def one_of(value: Any, allowed: tuple[str, ...], name: str) -> str:

@@ -11,6 +11,7 @@ from keras_shiftadd.layers import _arguments
 from keras_shiftadd.layers._attention_axes import AttentionAxes, attention_axes_argument
 from keras_shiftadd.layers._operator_arguments import OperatorArguments
 from keras_shiftadd.layers._projections import make_normalization, make_projection, projections
+from keras_shiftadd.ops import _numbers
 
 Shape = tuple[int | None, ...]
 
@@ -49,10 +50,10 @@ class AttentionBase(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.num_heads = _arguments.positive(num_heads, "num_heads")
-        self.key_dim = _arguments.positive(key_dim, "key_dim")
+        self.num_heads = _numbers.positive(num_heads, "num_heads")
+        self.key_dim = _numbers.positive(key_dim, "key_dim")
         value_dim = self.key_dim if value_dim is None else value_dim
-        self.value_dim = _arguments.positive(value_dim, "value_dim")
+        self.value_dim = _numbers.positive(value_dim, "value_dim")
         self.use_bias = use_bias
         self.use_gate = use_gate
         # Not `output_shape`: Keras reads that name of a layer in a functional model.
@@ -198,4 +199,4 @@ def _output_axes(value: Any) -> tuple[int, ...] | None:
             "`output_shape` must be None, a positive integer or a tuple of positive integers. "
             f"Received: output_shape={value!r}."
         )
-    return tuple(_arguments.positive(axis, "output_shape") for axis in axes)
+    return tuple(_numbers.positive(axis, "output_shape") for axis in axes)

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_shiftadd.layers import _arguments
 from keras_shiftadd.layers._operator_layer import OperatorLayer
-from keras_shiftadd.ops import adder_conv
+from keras_shiftadd.ops import _numbers, adder_conv
 
 
 class ConvBase(OperatorLayer):
@@ -27,13 +27,13 @@ class ConvBase(OperatorLayer):
     ) -> None:
         super().__init__(**kwargs)
         self.rank = rank
-        self.filters = _arguments.positive(filters, "filters")
+        self.filters = _numbers.positive(filters, "filters")
         self.kernel_size = _arguments.positive_tuple(kernel_size, rank, "kernel_size")
         self.strides = _arguments.positive_tuple(strides, rank, "strides")
         self.padding = _arguments.padding(padding, rank)
         self.data_format = _arguments.data_format(data_format)
         self.dilation_rate = _arguments.positive_tuple(dilation_rate, rank, "dilation_rate")
-        self.groups = _arguments.positive(groups, "groups")
+        self.groups = _numbers.positive(groups, "groups")
         _arguments.strides_or_dilation(self.strides, self.dilation_rate)
         if self.filters % self.groups:
             raise ValueError(

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_shiftadd.layers import _arguments
 from keras_shiftadd.layers._operator_layer import OperatorLayer
-from keras_shiftadd.ops import adder_dense
+from keras_shiftadd.ops import _numbers, adder_dense
 
 
 class DenseBase(OperatorLayer):
@@ -15,7 +15,7 @@ class DenseBase(OperatorLayer):
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.units = _arguments.positive(units, "units")
+        self.units = _numbers.positive(units, "units")
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
         self.supports_masking = True
 

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_shiftadd.layers import _arguments
 from keras_shiftadd.layers._operator_layer import OperatorLayer
-from keras_shiftadd.ops import adder_depthwise_conv
+from keras_shiftadd.ops import _numbers, adder_depthwise_conv
 from keras_shiftadd.ops._depthwise import depthwise_conv
 
 
@@ -38,7 +38,7 @@ class DepthwiseConvBase(OperatorLayer):
         self.kernel_size = _arguments.positive_tuple(kernel_size, rank, "kernel_size")
         self.strides = _arguments.positive_tuple(strides, rank, "strides")
         self.padding = _arguments.padding(padding, rank)
-        self.depth_multiplier = _arguments.positive(depth_multiplier, "depth_multiplier")
+        self.depth_multiplier = _numbers.positive(depth_multiplier, "depth_multiplier")
         self.data_format = _arguments.data_format(data_format)
         self.dilation_rate = _arguments.positive_tuple(dilation_rate, rank, "dilation_rate")
         _arguments.strides_or_dilation(self.strides, self.dilation_rate)

@@ -6,6 +6,7 @@ from keras_shiftadd import ops as shiftadd_ops
 from keras_shiftadd.layers import _arguments
 from keras_shiftadd.layers._adder_kernel import gradient_scale_argument
 from keras_shiftadd.layers._shift_kernel import SHIFT_FORMS
+from keras_shiftadd.ops import _numbers
 
 
 class OperatorArguments:
@@ -44,7 +45,7 @@ class OperatorArguments:
             "gradient": _arguments.one_of(gradient, shiftadd_ops.ADDER_GRADIENTS, "gradient"),
             "gradient_scale": gradient_scale_argument(gradient_scale),
         }
-        self.normalization_momentum = _arguments.fraction(
+        self.normalization_momentum = _numbers.fraction(
             normalization_momentum, "normalization_momentum"
         )
 

@@ -10,6 +10,7 @@ from keras_shiftadd.layers._projections import PROJECTIONS
 from keras_shiftadd.layers._token_mixer import TokenMixer
 from keras_shiftadd.layers.hybrid_feed_forward import HybridFeedForward
 from keras_shiftadd.layers.mixture_of_primitives import MixtureOfPrimitives
+from keras_shiftadd.ops import _numbers
 
 FEED_FORWARDS = (*PROJECTIONS, "mixture")
 
@@ -46,18 +47,18 @@ class TransformerBlock(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.hidden_units = _arguments.positive(hidden_units, "hidden_units")
-        self.num_heads = _arguments.positive(num_heads, "num_heads")
-        self.key_dim = None if key_dim is None else _arguments.positive(key_dim, "key_dim")
+        self.hidden_units = _numbers.positive(hidden_units, "hidden_units")
+        self.num_heads = _numbers.positive(num_heads, "num_heads")
+        self.key_dim = None if key_dim is None else _numbers.positive(key_dim, "key_dim")
         self.operator = _arguments.one_of(operator, self._operators_allowed, "operator")
-        self.kernel_size = _arguments.positive(kernel_size, "kernel_size")
+        self.kernel_size = _numbers.positive(kernel_size, "kernel_size")
         self.projection = _arguments.one_of(projection, PROJECTIONS, "projection")
         self.similarity = _arguments.one_of(similarity, self._similarities_allowed, "similarity")
         self.feed_forward = _arguments.one_of(feed_forward, FEED_FORWARDS, "feed_forward")
         self.experts = tuple(experts)
         self.expert_latencies = expert_latencies
-        self.dropout = _arguments.fraction(dropout, "dropout")
-        self.attention_dropout = _arguments.fraction(attention_dropout, "attention_dropout")
+        self.dropout = _numbers.fraction(dropout, "dropout")
+        self.attention_dropout = _numbers.fraction(attention_dropout, "attention_dropout")
         self.activation = keras.activations.get(activation)
         self.normalize_first = normalize_first
         self.layer_norm_epsilon = layer_norm_epsilon

@@ -6,8 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_shiftadd.layers._arguments import positive
-from keras_shiftadd.ops._numbers import is_number
+from keras_shiftadd.ops._numbers import is_number, positive
 
 # A range narrower than this would have steps that vanish in float32.
 _NARROWEST = 1e-6

@@ -21,6 +21,7 @@ from keras_shiftadd.layers._similarities import (
     BinaryLinearAttention,
     pair_scores,
 )
+from keras_shiftadd.ops import _numbers
 
 Cache = tuple[Any, Any]
 
@@ -199,15 +200,15 @@ class HybridAttention(AttentionBase):
             **kwargs,
         )
         self.supports_masking = True
-        self.dropout = _arguments.fraction(dropout, "dropout")
+        self.dropout = _numbers.fraction(dropout, "dropout")
         self.sliding_window = _positive_or_none(sliding_window, "sliding_window")
         self.seed = seed
         self.similarity = _arguments.one_of(similarity, SIMILARITIES, "similarity")
-        self.similarity_scale = _arguments.positive_number(similarity_scale, "similarity_scale")
+        self.similarity_scale = _numbers.positive_number(similarity_scale, "similarity_scale")
         self.hashing = _arguments.one_of(hashing, HASHINGS, "hashing")
-        self.hash_bits = _arguments.positive(hash_bits, "hash_bits")
-        self.num_anchors = _arguments.positive(num_anchors, "num_anchors")
-        self.hash_loss_weight = _arguments.not_negative(hash_loss_weight, "hash_loss_weight")
+        self.hash_bits = _numbers.positive(hash_bits, "hash_bits")
+        self.num_anchors = _numbers.positive(num_anchors, "num_anchors")
+        self.hash_loss_weight = _numbers.not_negative(hash_loss_weight, "hash_loss_weight")
         self.value_kernel_size = _positive_or_none(value_kernel_size, "value_kernel_size")
         if similarity == "binary_linear":
             if sliding_window is not None:
@@ -474,4 +475,4 @@ class HybridAttention(AttentionBase):
 
 
 def _positive_or_none(value: Any, name: str) -> int | None:
-    return None if value is None else _arguments.positive(value, name)
+    return None if value is None else _numbers.positive(value, name)

@@ -13,6 +13,7 @@ from keras_shiftadd.layers._adder_kernel import (
 )
 from keras_shiftadd.layers._conv_base import ConvBase
 from keras_shiftadd.layers._normalization import warn_enclosing_model
+from keras_shiftadd.ops import _numbers
 
 OPERATORS = ("conv", "shift", "adder")
 
@@ -134,7 +135,7 @@ class HybridConv2D(ConvBase):
         self.weight_sharing = _arguments.one_of(
             weight_sharing, shiftadd_ops.WEIGHT_SHARINGS, "weight_sharing"
         )
-        self.bins = _arguments.positive(bins, "bins")
+        self.bins = _numbers.positive(bins, "bins")
         self.exponents = shiftadd_ops.quantized_exponents(weight_bits, max_exponent)
         self.weight_bits = weight_bits
         self.max_exponent = max_exponent

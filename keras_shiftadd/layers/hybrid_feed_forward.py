@@ -8,6 +8,7 @@ from keras_shiftadd.layers import _arguments
 from keras_shiftadd.layers._operator_arguments import OperatorArguments
 from keras_shiftadd.layers._projection import Projection
 from keras_shiftadd.layers._projections import projections
+from keras_shiftadd.ops import _numbers
 
 _PLACES = ("hidden", "output")
 
@@ -95,8 +96,8 @@ class HybridFeedForward(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.hidden_units = _arguments.positive(hidden_units, "hidden_units")
-        self.units = None if units is None else _arguments.positive(units, "units")
+        self.hidden_units = _numbers.positive(hidden_units, "hidden_units")
+        self.units = None if units is None else _numbers.positive(units, "units")
         self.use_bias = use_bias
         self.projection = projection
         self._kinds = projections(projection, _PLACES)
@@ -111,7 +112,7 @@ class HybridFeedForward(keras.layers.Layer):
             form, weight_bits, max_exponent, gradient, gradient_scale, normalization_momentum
         )
         self.activation = keras.activations.get(activation)
-        self.dropout = _arguments.fraction(dropout, "dropout")
+        self.dropout = _numbers.fraction(dropout, "dropout")
         self.hidden = self._projection("hidden", self.hidden_units)
         self._activation = keras.layers.Activation(
             self.activation, dtype=self.dtype_policy, name="activation"

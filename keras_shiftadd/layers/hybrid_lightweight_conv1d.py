@@ -10,6 +10,7 @@ from keras_shiftadd.layers._lightweight_kernel import LIGHTWEIGHT_OPERATORS, Lig
 from keras_shiftadd.layers._operator_arguments import OperatorArguments
 from keras_shiftadd.layers._projection import Projection
 from keras_shiftadd.layers._projections import PROJECTIONS
+from keras_shiftadd.ops import _numbers
 
 
 @keras.saving.register_keras_serializable(package="keras_shiftadd")
@@ -105,9 +106,9 @@ class HybridLightweightConv1D(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.kernel_size = _arguments.positive(kernel_size, "kernel_size")
-        self.num_heads = _arguments.positive(num_heads, "num_heads")
-        self.filters = None if filters is None else _arguments.positive(filters, "filters")
+        self.kernel_size = _numbers.positive(kernel_size, "kernel_size")
+        self.num_heads = _numbers.positive(num_heads, "num_heads")
+        self.filters = None if filters is None else _numbers.positive(filters, "filters")
         self.padding = _arguments.one_of(padding, ("same", "causal"), "padding")
         self.operator = _arguments.one_of(operator, LIGHTWEIGHT_OPERATORS, "operator")
         self.projection = _arguments.one_of(projection, PROJECTIONS, "projection")

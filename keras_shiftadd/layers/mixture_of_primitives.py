@@ -9,6 +9,7 @@ from keras_shiftadd.layers import _arguments
 from keras_shiftadd.layers._balance import TopKGates, balance_loss, exceedance
 from keras_shiftadd.layers._projections import PROJECTIONS
 from keras_shiftadd.layers.hybrid_feed_forward import HybridFeedForward
+from keras_shiftadd.ops import _numbers
 
 
 @keras.saving.register_keras_serializable(package="keras_shiftadd")
@@ -98,19 +99,19 @@ class MixtureOfPrimitives(keras.layers.Layer):
         self.supports_masking = True
         self.experts = _experts(experts)
         count = len(self.experts)
-        self.hidden_units = _arguments.positive(hidden_units, "hidden_units")
-        self.units = None if units is None else _arguments.positive(units, "units")
-        self.top_k = _arguments.positive(top_k, "top_k")
+        self.hidden_units = _numbers.positive(hidden_units, "hidden_units")
+        self.units = None if units is None else _numbers.positive(units, "units")
+        self.top_k = _numbers.positive(top_k, "top_k")
         if top_k > count:
             raise ValueError(
                 "`top_k` must be at most the number of experts. "
                 f"Received: top_k={top_k}, experts={self.experts}."
             )
         self.expert_latencies = _latencies(expert_latencies, count)
-        self.balance_weight = _arguments.not_negative(balance_weight, "balance_weight")
-        self.router_noise = _arguments.positive_number(router_noise, "router_noise")
+        self.balance_weight = _numbers.not_negative(balance_weight, "balance_weight")
+        self.router_noise = _numbers.positive_number(router_noise, "router_noise")
         self.activation = keras.activations.get(activation)
-        self.dropout = _arguments.fraction(dropout, "dropout")
+        self.dropout = _numbers.fraction(dropout, "dropout")
         self.weight_bits = weight_bits
         self.normalization_momentum = normalization_momentum
         self.seed = seed
@@ -233,7 +234,7 @@ def _latencies(value: Any, count: int) -> tuple[float, ...] | None:
     if (
         not isinstance(value, tuple | list)
         or len(value) != count
-        or any(isinstance(x, bool) or not isinstance(x, int | float) or not x > 0 for x in value)
+        or not all(_numbers.is_number(x) and x > 0 for x in value)
     ):
         raise ValueError(
             f"`expert_latencies` must be a sequence of {count} positive numbers, one an expert. "

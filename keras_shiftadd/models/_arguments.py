@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keras_shiftadd import ops
+from keras_shiftadd.ops._numbers import is_number, is_positive_integer, positive
 
 OPERATORS = ("conv", "shift", "adder", "shift_adder")
 ACTIVATIONS = ("relu", "power")
@@ -51,17 +52,14 @@ def check_arguments(function: str, given: Mapping[str, Any], blocks: int) -> Arg
     if (
         not isinstance(shape, tuple | list)
         or len(shape) not in (2, 3)
-        or not all(_is_count(size) for size in shape)
+        or not all(is_positive_integer(size) for size in shape)
     ):
         raise ValueError(
             "`input_shape` must be (height, width, channels) or (steps, channels), all positive "
             f"integers. Received: input_shape={shape!r}."
         )
-    given["input_shape"] = tuple(shape)
-    if not _is_count(given["num_classes"]):
-        raise ValueError(
-            f"`num_classes` must be a positive integer. Received: {given['num_classes']!r}."
-        )
+    given["input_shape"] = tuple(map(int, shape))
+    given["num_classes"] = positive(given["num_classes"], "num_classes")
     for name, allowed in (
         ("stem_operator", OPERATORS),
         ("classifier_operator", OPERATORS),
@@ -108,10 +106,5 @@ def block_operators(operators: Any, blocks: int) -> tuple[str, ...]:
 
 
 def _check_number(value: Any, name: str) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if value is not None and not (number and 0 < value < float("inf")):
+    if value is not None and not (is_number(value) and 0 < value < float("inf")):
         raise ValueError(f"`{name}` must be a number above 0. Received: {name}={value!r}.")
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -6,10 +6,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_shiftadd.layers import HybridDecoderBlock, HybridEncoderBlock, _arguments
+from keras_shiftadd.layers import HybridDecoderBlock, HybridEncoderBlock
 from keras_shiftadd.layers._embeddings import TokenEmbedding
 from keras_shiftadd.models._beam_search import beam_search, greedy_search
 from keras_shiftadd.models._block_arguments import each, operators_argument
+from keras_shiftadd.ops._numbers import not_negative, positive
 
 
 @keras.saving.register_keras_serializable(package="keras_shiftadd")
@@ -105,10 +106,11 @@ class HybridTransformer(keras.Model):
         name: str = "hybrid_transformer",
         **kwargs: Any,
     ) -> None:
-        _arguments.positive(source_vocabulary_size, "source_vocabulary_size")
+        source_vocabulary_size = positive(source_vocabulary_size, "source_vocabulary_size")
         if target_vocabulary_size is not None:
-            _arguments.positive(target_vocabulary_size, "target_vocabulary_size")
-        if _arguments.positive(embedding_dim, "embedding_dim") % 2:
+            target_vocabulary_size = positive(target_vocabulary_size, "target_vocabulary_size")
+        embedding_dim = positive(embedding_dim, "embedding_dim")
+        if embedding_dim % 2:
             raise ValueError(
                 "`embedding_dim` must be even: positions have a sine and a cosine each. "
                 f"Received: embedding_dim={embedding_dim}."
@@ -279,9 +281,9 @@ class HybridTransformer(keras.Model):
         Raises:
             ValueError: If an argument is out of its range.
         """
-        _arguments.positive(max_length, "max_length")
-        _arguments.positive(num_beams, "num_beams")
-        _arguments.not_negative(length_penalty, "length_penalty")
+        positive(max_length, "max_length")
+        positive(num_beams, "num_beams")
+        not_negative(length_penalty, "length_penalty")
         vocabulary = self.target_embedding.vocabulary_size
         for key, token in (("start_id", start_id), ("end_id", end_id)):
             if not 0 < token < vocabulary:

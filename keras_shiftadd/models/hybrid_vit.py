@@ -4,9 +4,10 @@ from typing import Any
 
 import keras
 
-from keras_shiftadd.layers import HybridEncoderBlock, _arguments
+from keras_shiftadd.layers import HybridEncoderBlock
 from keras_shiftadd.layers._embeddings import PositionEmbedding
 from keras_shiftadd.models._block_arguments import each, operators_argument
+from keras_shiftadd.ops._numbers import positive
 
 
 def HybridViT(
@@ -89,8 +90,8 @@ def HybridViT(
         - [Dosovitskiy et al., 2020, ViT](https://arxiv.org/abs/2010.11929).
         - [You et al., 2023, ShiftAddViT](https://arxiv.org/abs/2306.06446).
     """
-    _arguments.positive(patch_size, "patch_size")
-    _arguments.positive(embedding_dim, "embedding_dim")
+    patch_size = positive(patch_size, "patch_size")
+    embedding_dim = positive(embedding_dim, "embedding_dim")
     if len(input_shape) != 3 or any(size % patch_size for size in input_shape[:2]):
         raise ValueError(
             "`input_shape` must be (height, width, channels) with height and width multiples of "

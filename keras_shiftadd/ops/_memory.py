@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_shiftadd.ops._numbers import is_integer
+
 _MIB = 2**20
 _MINIMUM = _MIB
 _limit = 64 * _MIB
@@ -51,12 +53,12 @@ def set_memory_limit(limit: int) -> None:
     16777216
     """
     global _limit
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < _MINIMUM:
+    if not is_integer(limit) or limit < _MINIMUM:
         raise ValueError(
             "`limit` must be an integer number of bytes, at least 1 MiB (1048576). "
             f"Received: limit={limit!r}. Pass for example 64 * 2**20."
         )
-    _limit = limit
+    _limit = int(limit)
 
 
 def chunk_elements(itemsize: int) -> int:

@@ -185,6 +185,15 @@ def test_clusters_check_their_arguments(arguments):
         cluster(networks.network(), x=X, y=Y, **arguments)
 
 
+def test_numbers_of_numpy_reach_the_process():
+    # The job is written before the process starts, and JSON knows Python's numbers only.
+    schedule = ConstantSparsity(np.float32(0.5), begin_step=np.int64(0), frequency=np.int64(1))
+    with pytest.raises(AssertionError, match="a process was started"):
+        prune(networks.network(), schedule, X, Y, block_size=(np.int64(1), 1))
+    with pytest.raises(AssertionError, match="a process was started"):
+        cluster(networks.network(), np.int64(4), X, Y)
+
+
 def test_missing_packages_are_named(monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(

@@ -1,6 +1,7 @@
 """Budgets."""
 
 import keras
+import numpy as np
 import pytest
 
 from keras_shiftadd.cost import Budget, Cost, estimate, hardware
@@ -20,6 +21,11 @@ def test_budget_estimates_on_its_own_target(model):
 
 def test_limits_are_those_that_are_set():
     assert Budget(flash=100, energy_uj=2.5).limits == {"energy_uj": 2.5, "flash": 100}
+
+
+def test_limits_of_numpy_are_kept_as_those_of_python():
+    limits = Budget(flash=np.int64(100), energy_uj=np.float32(2.5)).limits
+    assert [(type(v), v) for v in limits.values()] == [(float, 2.5), (int, 100)]
 
 
 def test_cost_at_the_limit_is_allowed():

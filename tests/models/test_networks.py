@@ -84,6 +84,11 @@ def test_a_wrong_argument_is_named(arguments, message):
 
 
 @pytest.mark.once
+def test_the_number_of_classes_may_be_one_of_numpy():
+    assert small("ResNet8", num_classes=np.array([0, 2]).max() + 1).output_shape == (None, 3)
+
+
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["DSCNN", "MobileNetV3Small", "ResNet8"])
 def test_without_a_classifier_there_is_a_feature_map_or_a_vector(name):
     whole = small(name, include_top=False)

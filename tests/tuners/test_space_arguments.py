@@ -4,6 +4,7 @@ import json
 import random
 
 import keras
+import numpy as np
 import pytest
 from small_spaces import small_space
 
@@ -127,3 +128,16 @@ def test_a_space_survives_the_serialization_of_keras():
     space = small_space((20, 2), stem_width=6)
     config = json.loads(json.dumps(keras.saving.serialize_keras_object(space)))
     assert same_space(keras.saving.deserialize_keras_object(config), space)
+
+
+def test_numbers_of_numpy_are_kept_as_those_of_python():
+    config = small_space().get_config()
+    given = {
+        "num_classes": np.int64(5),
+        "stem_width": np.int32(6),
+        "gradient_scale": np.float32(0.5),
+    }
+    ordinary = {"num_classes": 5, "stem_width": 6, "gradient_scale": 0.5}
+    widths = ((np.int64(4), 8), (8, 12))
+    space = HybridSpace(**{**config, **given, "widths": widths})
+    assert json.dumps(space.get_config()) == json.dumps({**config, **ordinary})

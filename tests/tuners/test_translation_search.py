@@ -76,7 +76,7 @@ def test_no_network_is_cheaper_than_the_cheapest():
         ({"decoder_operators": ("conv",)}, "`decoder_operators` must be one or several"),
         ({"projections": ("adder",)}, "`projections` must be one or several"),
         ({"similarity": "binary_linear"}, "`similarity` must be one of"),
-        ({"dropout": 1.0}, "`dropout` must be from 0"),
+        ({"dropout": 1.0}, "`dropout` must be a number from 0"),
         ({"source_vocabulary_size": 0}, "`source_vocabulary_size` must be a positive integer"),
     ],
 )

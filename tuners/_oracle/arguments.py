@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from keras_shiftadd.ops._numbers import is_number, positive
 from keras_shiftadd.tuners._oracle.evolution import METHODS, PARENT_SELECTIONS, Strategy
 
 
@@ -20,10 +21,10 @@ def check_strategy(
     aging = method == "regularized_evolution"
     strategy = Strategy(
         check_choice("method", method, METHODS),
-        check_count("population_size", population_size),
-        check_count("num_parents", num_parents),
+        positive(population_size, "population_size"),
+        positive(num_parents, "num_parents"),
         ("tournament" if aging else "top") if parent_selection is None else parent_selection,
-        check_count("tournament_size", tournament_size),
+        positive(tournament_size, "tournament_size"),
         check_share("mutation_probability", mutation_probability),
         check_share("crossover_share", crossover_share, default=0.0 if aging else 0.5),
         check_share("restart_share", restart_share, default=0.0 if aging else 0.2),
@@ -49,17 +50,10 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     return str(value)
 
 
-def check_count(name: str, value: Any) -> int:
-    """A positive integer."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
-    return value
-
-
 def check_share(name: str, value: Any, default: float | None = None) -> float:
     """A number from 0 to 1."""
     value = default if value is None else value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+    if not is_number(value) or not 0 <= value <= 1:
         raise ValueError(f"`{name}` must be a number from 0 to 1. Received: {name}={value!r}")
     return float(value)
 
@@ -68,7 +62,7 @@ def check_seconds(name: str, value: Any) -> float | None:
     """A positive number, or None."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+    if not is_number(value) or not value > 0:
         raise ValueError(
             f"`{name}` must be a positive number of seconds or None. Received: {name}={value!r}"
         )

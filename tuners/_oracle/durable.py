@@ -9,7 +9,8 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from keras_shiftadd._whole_file import write_json
-from keras_shiftadd.tuners._oracle.arguments import check_count, check_seconds
+from keras_shiftadd.ops._numbers import positive
+from keras_shiftadd.tuners._oracle.arguments import check_seconds
 from keras_shiftadd.tuners._workers import roles, seen
 from keras_shiftadd.tuners._workers.seen import WorkersSeen
 
@@ -38,8 +39,8 @@ class DurableOracle(keras_tuner.Oracle):
             # KerasTuner takes 0 for none.
             self.seed = options["seed"]
         self.trial_timeout = check_seconds("trial_timeout", trial_timeout)
-        self._max_failures = check_count(
-            "max_consecutive_failed_trials", max_consecutive_failed_trials
+        self._max_failures = positive(
+            max_consecutive_failed_trials, "max_consecutive_failed_trials"
         )
         self._failures = 0
         # KerasTuner's lock stays closed after an error inside; this one does not, and errors are

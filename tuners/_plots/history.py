@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from keras_shiftadd import _drawing as drawing
+from keras_shiftadd.ops._numbers import positive
 from keras_shiftadd.tuners._plots import trials
 
 if TYPE_CHECKING:
@@ -53,15 +54,8 @@ def plot_history(
     ... ]
     >>> figure = keras_shiftadd.tuners.plot_history(records, score_name="accuracy")
     """
-    if generation_size is not None and (
-        isinstance(generation_size, bool)
-        or not isinstance(generation_size, int)
-        or generation_size < 1
-    ):
-        raise ValueError(
-            "`generation_size` must be a positive integer or None. "
-            f"Received: generation_size={generation_size!r}."
-        )
+    if generation_size is not None:
+        generation_size = positive(generation_size, "generation_size")
     records, maximize, score_name = trials.read_history(history, maximize, score_name)
     ax = drawing.axes(ax, figsize=(6.5, 4.0))
     scores = [trials.score_of(record) for record in records]

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_shiftadd.callbacks._samples import is_array
+from keras_shiftadd.ops._numbers import is_integer, is_number, is_positive_integer
 from keras_shiftadd.tuners._space.presets import BLOCKS, Preset
 
 OPERATORS = ("conv", "shift", "adder", "attention")
@@ -16,12 +17,12 @@ OPERATORS = ("conv", "shift", "adder", "attention")
 def check_input_shape(input_shape: Any) -> tuple[int, ...]:
     """The input shape as a tuple of 2 or 3 positive integers."""
     shape = tuple(input_shape) if isinstance(input_shape, list | tuple) else ()
-    if len(shape) not in (2, 3) or not all(_is_positive(size) for size in shape):
+    if len(shape) not in (2, 3) or not all(map(is_positive_integer, shape)):
         raise ValueError(
             "`input_shape` must be (height, width, channels) or (steps, channels), all known and "
             f"positive. Received: input_shape={input_shape!r}"
         )
-    return shape
+    return tuple(map(int, shape))
 
 
 def check_samples(x: Any, shape: tuple[int, ...]) -> None:
@@ -39,7 +40,7 @@ def check_gradient_scale(value: Any) -> float | None:
     """A positive number, or None."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+    if not is_number(value) or not 0 < value < math.inf:
         raise ValueError(f"`gradient_scale` must be a positive number or None. Received: {value!r}")
     return float(value)
 
@@ -47,7 +48,7 @@ def check_gradient_scale(value: Any) -> float | None:
 def check_multiples(name: str, given: Any, above_one: bool = False) -> tuple[float, ...]:
     """Ascending numbers from 1, or above 1."""
     values = given if isinstance(given, list | tuple) else ()
-    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    numbers = all(map(is_number, values))
     if not values or not numbers or any(not 1 <= v < math.inf for v in values):
         fits = False
     else:
@@ -101,11 +102,11 @@ def check_preset(preset: Preset) -> Preset:
     if not set(preset.stem_stride) <= {1, 2, 4}:
         raise ValueError(f"`stem_stride` must be 1, 2 or 4. Received: {preset.stem_stride[0]!r}")
     for name in ("stem_width", "num_heads", "key_dim"):
-        if not _is_positive(getattr(preset, name)):
+        if not is_positive_integer(getattr(preset, name)):
             raise ValueError(
                 f"`{name}` must be a positive integer. Received: {getattr(preset, name)!r}"
             )
-    if not isinstance(preset.attention_stages, int) or not 0 <= preset.attention_stages <= stages:
+    if not is_integer(preset.attention_stages) or not 0 <= preset.attention_stages <= stages:
         raise ValueError(
             f"`attention_stages` must be an integer from 0 to the number of stages, {stages}. "
             f"Received: {preset.attention_stages!r}"
@@ -124,7 +125,7 @@ def check_preset(preset: Preset) -> Preset:
     least = sum(choices[0] for choices in result.depths)
     most = sum(choices[-1] for choices in result.depths)
     total = preset.total_depth
-    if total is not None and (not _is_positive(total) or not least <= total <= most):
+    if total is not None and (not is_positive_integer(total) or not least <= total <= most):
         raise ValueError(
             f"`total_depth` must be an integer from {least} to {most}, what `depths` allow "
             f"together. Received: {total!r}"
@@ -174,7 +175,7 @@ def _integers(
     given: Any, name: str, allowed: tuple[int, ...] | None = None, ordered: bool = True
 ) -> tuple[int, ...]:
     values = tuple(given) if isinstance(given, list | tuple) else ()
-    fits = bool(values) and all(_is_positive(value) for value in values)
+    fits = bool(values) and all(map(is_positive_integer, values))
     if fits and allowed is not None:
         fits = set(values) <= set(allowed)
     if fits and ordered:
@@ -183,7 +184,3 @@ def _integers(
         kind = f"out of {allowed}" if allowed else "positive, ascending, each once"
         raise ValueError(f"`{name}` must hold integers ({kind}). Received: {given!r}")
     return values
-
-
-def _is_positive(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_shiftadd.ops._numbers import is_integer
 from keras_shiftadd.tuners._space.genes import Architecture
 from keras_shiftadd.tuners._supernet.selective_optimizer import selective
 
@@ -18,7 +19,7 @@ def check_sampling(sampling: Any, random_networks: Any) -> None:
     """Raises ValueError unless these say which networks a step trains."""
     if sampling not in SAMPLINGS:
         raise ValueError(f"`sampling` must be one of {SAMPLINGS}. Received: {sampling!r}")
-    if not isinstance(random_networks, int) or random_networks < 0:
+    if not is_integer(random_networks) or random_networks < 0:
         raise ValueError(
             f"`random_networks` must be an integer from 0. Received: {random_networks!r}"
         )

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from keras_shiftadd.ops._numbers import is_positive_integer
+
 if TYPE_CHECKING:
     from keras_shiftadd.tuners.translation_space import TranslationSpace
 
@@ -9,12 +11,12 @@ if TYPE_CHECKING:
 def integers(given: Any, name: str) -> tuple[int, ...]:
     """Positive integers, ascending, each once."""
     values = tuple(given) if isinstance(given, list | tuple) else ()
-    fits = bool(values) and all(is_positive(value) for value in values)
+    fits = bool(values) and all(map(is_positive_integer, values))
     if not fits or values != tuple(sorted(set(values))):
         raise ValueError(
             f"`{name}` must hold integers (positive, ascending, each once). Received: {given!r}"
         )
-    return values
+    return tuple(map(int, values))
 
 
 def names(given: Any, name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
@@ -25,18 +27,6 @@ def names(given: Any, name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
             f"`{name}` must be one or several of {allowed}, each once. Received: {given!r}"
         )
     return tuple(value for value in allowed if value in values)
-
-
-def positive(value: Any, name: str) -> int:
-    """A positive integer."""
-    if not is_positive(value):
-        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}.")
-    return value
-
-
-def is_positive(value: Any) -> bool:
-    """Whether it is a positive integer."""
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def check_heads(space: "TranslationSpace") -> None:

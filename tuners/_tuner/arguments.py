@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from keras_shiftadd.callbacks._samples import is_arrays
+from keras_shiftadd.ops._numbers import positive
 
 if TYPE_CHECKING:
     from keras_shiftadd.tuners._space.search_space import SearchSpace
@@ -20,8 +21,7 @@ def check_search_data(
             f"x={'None' if x is None else type(x).__name__}, validation_data="
             f"{'None' if validation_data is None else type(validation_data).__name__}"
         )
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-        raise ValueError(f"`epochs` must be a positive integer. Received: {epochs!r}")
+    positive(epochs, "epochs")
     if not is_arrays(x):
         return
     count = len(keras.tree.flatten(x)[0])

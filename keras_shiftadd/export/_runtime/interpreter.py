@@ -10,6 +10,7 @@ import numpy as np
 from keras_shiftadd.export._quantization import Quantization
 from keras_shiftadd.export._runtime.runtimes import LiteRtRuntime, MicroRuntime, Runtime
 from keras_shiftadd.export._tflite.model_file import has_custom_operators, read_model_file
+from keras_shiftadd.ops._numbers import positive
 
 RUNTIMES = ("litert", "tflite-micro")
 
@@ -73,11 +74,7 @@ class Interpreter:
             raise ValueError(
                 f"`runtime` must be one of {', '.join(RUNTIMES)}. Received: runtime={runtime!r}."
             )
-        if arena_size is not None and (not isinstance(arena_size, int) or arena_size < 1):
-            raise ValueError(
-                "`arena_size` must be a positive number of bytes. "
-                f"Received: arena_size={arena_size!r}."
-            )
+        arena_size = None if arena_size is None else positive(arena_size, "arena_size")
         self.path = Path(path)
         self.runtime = runtime
         content = read_model_file(self.path)

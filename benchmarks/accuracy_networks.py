@@ -87,13 +87,19 @@ def in_turn(options: argparse.Namespace) -> list[str]:
 
 
 def pairs(options: Any) -> list[tuple[str, str]]:
-    """Operators and forms; a network of convolutions has no adder kernels to share."""
+    """Operators and forms, without those that need adder or shift kernels where there are none."""
     return [
         (operator, form)
         for operator in options.operator
         for form in options.form
-        if operator not in ("conv", "twin") or form in ("plain", "own")
+        if operator not in ("conv", "twin") or _serves_convolutions(form)
     ]
+
+
+def _serves_convolutions(form: str) -> bool:
+    if form in AUGMENTED:  # convolutions share their kernels as they are
+        return form == "own"
+    return "gradient_scale" not in IDEAS.get(form, {})
 
 
 def augmentation(data: Any, form: str, seed: int, options: Any) -> list[Any]:

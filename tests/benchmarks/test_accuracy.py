@@ -115,3 +115,17 @@ def test_operators_in_turn_name_each_block_of_the_network():
         assert len(operators) == blocks
         with pytest.raises(ValueError, match=f"each of the {blocks} blocks"):
             getattr(ksa.models, network)(operators=[*operators, "conv"])
+
+
+def test_convolutions_are_not_trained_in_forms_that_are_about_other_kernels():
+    import argparse
+
+    import accuracy_networks
+
+    options = argparse.Namespace(operator=["conv", "adder"], form=accuracy_networks.FORMS)
+    forms = {"conv": [], "adder": []}
+    for operator, form in accuracy_networks.pairs(options):
+        forms[operator].append(form)
+    assert forms["adder"] == list(accuracy_networks.FORMS)
+    left_out = {"conv, transport", "conv, gain", "conv, binned", "conv, none", "mixed"}
+    assert set(forms["adder"]) - set(forms["conv"]) == {*left_out, "slow gradients"}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from keras_shiftadd.ops._numbers import positive
+from keras_shiftadd.ops._numbers import plain, positive
 from keras_shiftadd.tuners._oracle.arguments import check_strategy
 from keras_shiftadd.tuners._oracle.durable import DurableOracle
 from keras_shiftadd.tuners._oracle.evolution import Result
@@ -123,7 +123,7 @@ class HybridOracle(DurableOracle):
                 f"recorded beside it. Received: objective={objective}"
             )
         if max_trials is not None:
-            positive(max_trials, "max_trials")
+            max_trials = positive(max_trials, "max_trials")
         strategy = check_strategy(
             method,
             population_size,
@@ -151,7 +151,7 @@ class HybridOracle(DurableOracle):
             hyperparameters=space.hyperparameters(),
             # What a model asks for beyond the space keeps its default.
             tune_new_entries=False,
-            seed=seed,
+            seed=plain(seed),
             max_retries_per_trial=max_retries_per_trial,
             max_consecutive_failed_trials=max_consecutive_failed_trials,
             trial_timeout=trial_timeout,

@@ -8,7 +8,7 @@ import keras_tuner
 
 from keras_shiftadd.callbacks import recalibrate_batch_normalization
 from keras_shiftadd.callbacks._samples import some_inputs
-from keras_shiftadd.ops._numbers import positive
+from keras_shiftadd.ops._numbers import plain, positive
 from keras_shiftadd.tuners._space.genes import Architecture
 from keras_shiftadd.tuners._supernet.data import fit_data
 from keras_shiftadd.tuners._supernet.shared_weights import SharedWeights
@@ -137,14 +137,14 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
         self.space = space
         self.batch_size = positive(batch_size, "batch_size")
         self.calibration_samples = positive(calibration_samples, "calibration_samples")
-        self.seed = seed
+        self.seed = plain(seed)
         self._compile_arguments = {
             "loss": loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             "metrics": ["accuracy"] if metrics is None else metrics,
         }
         self._tensorboard = tensorboard
         if oracle is None:
-            oracle = HybridOracle(space, objective, budget, max_trials=max_trials, seed=seed)
+            oracle = HybridOracle(space, objective, budget, max_trials=max_trials, seed=self.seed)
         super().__init__(
             oracle,
             distribution_strategy=distribution_strategy,
@@ -159,9 +159,9 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
             supernet,
             optimizer,
             self._compile_arguments,
-            batch_size,
-            calibration_samples,
-            seed,
+            self.batch_size,
+            self.calibration_samples,
+            self.seed,
             distribution_strategy,
             os.path.join(self.project_dir, "supernet"),
         )
@@ -207,7 +207,8 @@ class HybridTuner(WorkerLoop, keras_tuner.Tuner):
         if roles.is_chief():
             super().search(verbose=verbose)
             return
-        check_search_data(self.space, x, y, validation_data, epochs)
+        epochs = positive(epochs, "epochs")
+        check_search_data(self.space, x, y, validation_data)
         self.wait_for_chief()
         self._shared.train(
             x,

@@ -19,7 +19,7 @@ def searched(tmp_path_factory):
     keras.utils.set_random_seed(1)
     tuner = make_tuner(tmp_path_factory.mktemp("searched"), tensorboard=True)
     x, y = data()
-    tuner.search(x, y, validation_data=data(48, seed=1), epochs=4, verbose=0)
+    tuner.search(x, y, validation_data=data(48, seed=1), epochs=np.int64(4), verbose=0)
     return tuner
 
 

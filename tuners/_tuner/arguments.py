@@ -5,15 +5,12 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from keras_shiftadd.callbacks._samples import is_arrays
-from keras_shiftadd.ops._numbers import positive
 
 if TYPE_CHECKING:
     from keras_shiftadd.tuners._space.search_space import SearchSpace
 
 
-def check_search_data(
-    space: "SearchSpace", x: Any, y: Any, validation_data: Any, epochs: Any
-) -> None:
+def check_search_data(space: "SearchSpace", x: Any, y: Any, validation_data: Any) -> None:
     """Raises ValueError unless a search can begin with these data."""
     if x is None or validation_data is None:
         raise ValueError(
@@ -21,7 +18,6 @@ def check_search_data(
             f"x={'None' if x is None else type(x).__name__}, validation_data="
             f"{'None' if validation_data is None else type(validation_data).__name__}"
         )
-    positive(epochs, "epochs")
     if not is_arrays(x):
         return
     count = len(keras.tree.flatten(x)[0])

@@ -20,7 +20,8 @@ def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:
 
 def mean_and_deviation(values: Sequence[float], scale: float = 1.0, digits: int = 2) -> str:
     """Writes the mean, and the standard deviation where there is more than one value."""
-    text = f"{scale * np.mean(values):.{digits}f}"
+    mean = round(scale * float(np.mean(values)), digits) + 0.0  # no minus before a zero
+    text = f"{mean:.{digits}f}"
     if len(values) > 1:
         text += f" ± {scale * np.std(values, ddof=1):.{digits}f}"
     return text

@@ -3,6 +3,7 @@
 import importlib.metadata
 import importlib.util
 import os
+import random
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -22,11 +23,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     for _threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(_threads, "1")
 
-# PyTorch is imported before TensorFlow: the other order has crashed on some builds.
-if importlib.util.find_spec("torch") is not None:
-    import torch  # noqa: F401
-
-import keras
 import numpy as np
 import pytest
 
@@ -52,12 +48,26 @@ ONCE = "torch"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the marker of such tests."""
+    """Registers the marker of such tests, and a warning that is an error.
+
+    Both that and the frameworks take seconds to import: not where workers run the tests.
+    """
     config.addinivalue_line("markers", f"once: does not depend on the backend; runs on {ONCE}")
+    if config.getoption("dist", "no") != "no" and "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    # PyTorch before TensorFlow: the other order has crashed on some builds.
+    if importlib.util.find_spec("torch") is not None:
+        import torch  # noqa: F401
+    import keras  # noqa: F401
+
+    error = "error::keras_shiftadd.layers.MissingNormalizationWarning"
+    config.addinivalue_line("filterwarnings", error)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, then those of many tests; workers take them in this order."""
+    import keras
+
     sizes = Counter(item.path for item in items)
     items.sort(key=lambda item: (item.path.name not in LONG_FILES, -sizes[item.path]))
     if keras.backend.backend() != ONCE:
@@ -67,9 +77,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(elsewhere)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _seed_of_a_file() -> None:
+    """TensorFlow's seed, too: to set it drops all kernels that TensorFlow has made."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+
+
 @pytest.fixture(autouse=True)
 def _seed() -> None:
-    keras.utils.set_random_seed(1)
+    """What initialisers, layers and data of a test are drawn with."""
+    random.seed(1)
+    np.random.seed(1)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(1)
 
 
 @pytest.fixture(autouse=True)

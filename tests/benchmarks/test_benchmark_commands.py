@@ -8,6 +8,8 @@ import textwrap
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "benchmarks"
 SCRIPTS = [
     path.name for path in sorted(FOLDER.glob("*.py")) if "ArgumentParser(" in path.read_text()

@@ -3,7 +3,6 @@ import random
 from pathlib import Path
 
 import gesture_to_microcontroller as demo
-import keras
 import numpy as np
 import pytest
 
@@ -17,10 +16,8 @@ def save_easy_series(path: Path) -> str:
     return str(path / "easy.npz")
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() == "jax",
-    reason="JAX compiles each layer for half a minute; the tests of the export run there",
-)
+# `make demo` runs it on TensorFlow.
+@pytest.mark.once
 def test_the_whole_way_from_a_file_of_series(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,6 +40,7 @@ print(json.dumps({"environment": dict(os.environ) == before, "new": sorted(new)}
     assert not heavy & set(result["new"])
 
 
+@pytest.mark.once
 def test_import_beyond_keras_executes_only_this_package():
     # What takes time in an import is other packages: none may come with this one.
     code = """

@@ -17,11 +17,6 @@ DOUBLE = 1e-9
 
 
 @pytest.fixture(autouse=True)
-def _seed():
-    """Sets no seed, unlike other tests: TensorFlow would drop all that it has compiled."""
-
-
-@pytest.fixture(autouse=True)
 def _few_rows(monkeypatch):
     monkeypatch.setattr(TranslationSupernet, "table_rows", 32)
 

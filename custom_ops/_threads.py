@@ -1,5 +1,7 @@
 """The threads of the compiled kernels."""
 
+from numbers import Integral
+
 from keras_shiftadd.custom_ops import _library
 from keras_shiftadd.custom_ops._binding import VARIABLE, requested_form
 
@@ -42,12 +44,12 @@ def set_threads(number: int) -> int:
     >>> ksa.custom_ops.set_threads(1)
     1
     """
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**31:
+    if isinstance(number, bool) or not isinstance(number, Integral) or not 0 <= number < 2**31:
         raise ValueError(
             f"The number of threads must be an integer of at least 0. Received: number={number!r}"
         )
     _require_kernels()
-    return int(_library.kernels().shiftadd_set_threads(number))
+    return int(_library.kernels().shiftadd_set_threads(int(number)))
 
 
 def _require_kernels() -> None:

@@ -11,6 +11,7 @@ import types
 import warnings
 
 import keras
+import numpy as np
 import pytest
 
 import keras_shiftadd as ksa
@@ -130,7 +131,7 @@ class TestThatFits:
     def test_threads_can_be_set_and_set_back(self):
         before = ksa.custom_ops.threads()
         try:
-            assert ksa.custom_ops.set_threads(3) == ksa.custom_ops.threads() == 3
+            assert ksa.custom_ops.set_threads(np.int64(3)) == ksa.custom_ops.threads() == 3
             assert ksa.custom_ops.set_threads(0) == ksa.custom_ops.threads() >= 1
         finally:
             ksa.custom_ops.set_threads(before)

@@ -68,39 +68,41 @@ def lines(figures: dict[str, Any]) -> list[str]:
     found = {
         name: [runs[name][seed]["results"] for seed in seeds] for name in runs
     }  # space, seed, budget
-    count = len(found["hybrid"][0])
+    limits = [result["limit"] for result in found["hybrid"][0]]
+    unit, factor = ("nJ", 1000) if max(limits) < 0.1 else ("µJ", 1)
     names = list(SPACES)
     table = [
-        "Test accuracy in %, mean ± deviation of the seeds, at the mean energy in µJ.",
+        f"Test accuracy in %, mean ± deviation of the seeds, at the mean energy in {unit}.",
         "",
-        f"| budget, µJ | {' | '.join(names)} | hybrid less the best other, a pair a seed |",
+        f"| budget, {unit} | {' | '.join(names)} | hybrid less the best other, a pair a seed |",
         f"|---|{'---|' * len(names)}---|",
     ]
     verdicts = []
-    for i in range(count):
+    for i, limit in enumerate(limits):
         accuracies = {name: np.array([100 * of[i]["test"] for of in found[name]]) for name in names}
-        energies = {name: np.mean([of[i]["energy_uj"] for of in found[name]]) for name in names}
+        energies = {
+            name: factor * np.mean([of[i]["energy_uj"] for of in found[name]]) for name in names
+        }
         best = max(names[1:], key=lambda name: accuracies[name].mean())
         difference = accuracies["hybrid"] - accuracies[best]
         cells = [
             f"{mean_and_deviation(accuracies[name], digits=1)} at {energies[name]:.3g}"
             for name in names
         ]
-        limit = found["hybrid"][0][i]["limit"]
         paired = f"{mean_and_deviation(difference, digits=1)} ({best})"
-        table.append(f"| {limit:.3g} | {' | '.join(cells)} | {paired} |")
-        verdicts.append(_verdict(limit, difference, best))
+        table.append(f"| {factor * limit:.3g} | {' | '.join(cells)} | {paired} |")
+        verdicts.append(_verdict(f"{factor * limit:.3g} {unit}", difference, best))
     return [*table, "", *verdicts]
 
 
-def _verdict(limit: float, difference: np.ndarray, best: str) -> str:
+def _verdict(limit: str, difference: np.ndarray, best: str) -> str:
     """On or above the front of single operators, or not."""
     mean = difference.mean()
     where = "on or above the front" if mean >= 0 else f"NOT on the front, {best} is better"
     error = ""
     if len(difference) > 1:
         error = f", standard error {difference.std(ddof=1) / np.sqrt(len(difference)):.1f}"
-    return f"- up to {limit:.3g} µJ the hybrid is {where}: {mean:+.1f} points{error}"
+    return f"- up to {limit} the hybrid is {where}: {mean:+.1f} points{error}"
 
 
 def parse() -> argparse.Namespace:
